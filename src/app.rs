@@ -1,0 +1,180 @@
+//! The composition root: the only place that names concrete adapters. Builds them, starts the tasks, stops in order.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
+
+use crate::api::{self, Account};
+use crate::clock::{SystemClock, SystemEntropy};
+use crate::config::Config;
+use crate::domain::secret::Secret;
+use crate::element_host::{ElementHost, Limits, Options as HostOptions};
+use crate::outbound::{Options as OutboundOptions, Outbound};
+use crate::ports::{Entropy, Store};
+use crate::service::{Adapters, Gateway, Settings, deliver, scheduler};
+use crate::store::sled::{Options as StoreOptions, SledStore};
+use crate::vault::{self, FileVault};
+
+mod builtin {
+    //! First-party elements, as build.rs put them in.
+    include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
+}
+
+/// Longest that stopping may take; what is under way then stays in the outbox or is polled again.
+const GRACE: Duration = Duration::from_secs(9);
+
+/// A running gateway.
+pub struct App {
+    address: SocketAddr,
+    gateway: Arc<Gateway>,
+    store: Arc<SledStore>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl App {
+    /// # Errors
+    /// What could not be opened, loaded or bound, with the reason.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+        make_private_folder(&config.data_dir)?;
+        let account = account(&config, &*entropy)?;
+        let vault = FileVault::open(&config.data_dir, entropy.clone()).context("opening the vault's key")?;
+        let elements = load_elements(&config)?;
+        let store = SledStore::open(&config.data_dir.join("store"), StoreOptions::default())
+            .with_context(|| format!("opening the store in {}", config.data_dir.display()))?;
+        let outbound = Outbound::new(
+            OutboundOptions {
+                allow_private_networks: config.allow_private_networks,
+                allow_networks: config.allow_networks.clone(),
+                vendor_timeout: config.vendor_timeout,
+                callback_timeout: config.callback_timeout,
+                ..OutboundOptions::default()
+            },
+            clock.clone(),
+        )?;
+        let gateway = Gateway::new(
+            Adapters {
+                store: store.clone(),
+                elements,
+                vendor: outbound.clone(),
+                callback: outbound,
+                clock,
+                entropy,
+                vault: Arc::new(vault),
+            },
+            Settings {
+                min_refresh_interval: config.min_refresh_interval,
+                element_configuration: config.elements.clone(),
+                retention: config.retention,
+                ..Settings::default()
+            },
+        );
+        let listener =
+            TcpListener::bind(config.listen).await.with_context(|| format!("listening on {}", config.listen))?;
+        let address = listener.local_addr()?;
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        tasks.spawn(scheduler::run(gateway.clone(), stop.clone()));
+        tasks.spawn(deliver::run(gateway.clone(), stop.clone()));
+        tasks.spawn(deliver::run_retention(gateway.clone(), stop.clone()));
+        let router = api::router(gateway.clone(), account);
+        let stopped = stop.clone().cancelled_owned();
+        tasks.spawn(async move {
+            if let Err(error) = api::serve(listener, router, stopped).await {
+                error!(%error, "the REST API stopped");
+            }
+        });
+        info!(%address, data_dir = %config.data_dir.display(), "gateway ready");
+        Ok(Self { address, gateway, store, stop, tasks })
+    }
+
+    /// Where the REST API listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    #[must_use]
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// Runs until SIGTERM or Ctrl-C, then stops.
+    ///
+    /// # Errors
+    /// Signals can't be listened to, or the store can't be closed.
+    pub async fn until_signal(self) -> anyhow::Result<()> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            _ = terminate.recv() => info!("SIGTERM: stopping"),
+            result = tokio::signal::ctrl_c() => { result?; info!("Ctrl-C: stopping"); }
+        }
+        self.stop().await
+    }
+
+    /// Ends polls after the page they are at and lets POSTs under way finish, for at most nine seconds.
+    ///
+    /// # Errors
+    /// The store can't be closed.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(GRACE, self.tasks.wait()).await.is_err() {
+            warn!("something was still under way after {} s; it is taken up after the next start", GRACE.as_secs());
+        }
+        self.store.sync().await?;
+        info!("stopped");
+        Ok(())
+    }
+}
+
+/// The account's secrets: as set, else as kept in the data directory, else new ones.
+fn account(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<Account> {
+    let kept = |set: &Option<Secret>, name: &str, kind: vault::SecretForm| match set {
+        Some(secret) => Ok(secret.clone()),
+        None => {
+            let path = config.data_dir.join(name);
+            vault::read_or_create_secret(&path, kind, entropy).with_context(|| format!("reading {}", path.display()))
+        }
+    };
+    let user = kept(&config.user_secret, "user.secret", vault::SecretForm::User)?;
+    let organization = kept(&config.organization_secret, "organization.secret", vault::SecretForm::Organization)?;
+    Ok(Account::new(&user, &organization))
+}
+
+/// Those in the binary, then those in the elements directory, which win.
+fn load_elements(config: &Config) -> anyhow::Result<Arc<ElementHost>> {
+    let host = ElementHost::new(HostOptions {
+        workers: std::thread::available_parallelism().map_or(2, usize::from),
+        limits: Limits::default(),
+        cache_dir: Some(config.data_dir.join("compiled")),
+    })?;
+    for (key, bytes) in builtin::BUILTIN {
+        let element = host.load(bytes).with_context(|| format!("loading the built-in element {key}"))?;
+        info!(element = element.manifest.key, version = element.manifest.version, digest = %element.digest, "element loaded");
+    }
+    if let Some(dir) = &config.elements_dir {
+        std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+        for (path, reason) in host.load_dir(dir)?.refused {
+            error!(file = %path.display(), reason, "element not loaded");
+        }
+    }
+    Ok(host)
+}
+
+fn make_private_folder(path: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("making the data directory {}", path.display()))
+}

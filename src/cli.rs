@@ -1,0 +1,32 @@
+//! The command line. Parses and hands on; prints what is meant for people.
+
+use clap::{Parser, Subcommand};
+
+use crate::config::ServeFlags;
+
+/// Turns any vendor's API into a stream of created, updated and deleted events.
+#[derive(Parser, Debug)]
+#[command(
+    name = "tidegate",
+    version,
+    after_help = "First steps:\n  \
+        tidegate serve                    starts the gateway on 127.0.0.1:8080 with its memory in ./data\n  \
+        curl http://127.0.0.1:8080/health says whether it is up\n  \
+        cat data/user.secret data/organization.secret   are what the Authorization header wants\n\n\
+        README.md goes on from there: creating an instance, receiving events, writing an element."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run the gateway until it is told to stop (SIGTERM or Ctrl-C)
+    #[command(after_help = "The account's secrets are read from TIDEGATE_USER_SECRET and TIDEGATE_ORGANIZATION_SECRET; where \
+        these are not set, they are made on the first start and kept in the data directory, readable by its owner alone.\n\n\
+        Settings of an element for all its instances stand in the file, e.g.\n  \
+        [elements.autotaskcrm]\n  \
+        \"crm.autotask.integration.code\" = \"...\"")]
+    Serve(Box<ServeFlags>),
+}

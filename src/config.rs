@@ -1,0 +1,256 @@
+//! What the operator sets: flags over environment over file over defaults, parsed once and handed down.
+//! Reads the environment and the file here and nowhere else.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use crate::domain::secret::Secret;
+
+/// Flags of `tidegate serve`. Each is also read from the environment and, with `_` for `-`, from the TOML file.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ServeFlags {
+    /// TOML file with any of these settings; see examples/tidegate.toml
+    #[arg(long, env = "TIDEGATE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Address that the REST API listens on [default: 127.0.0.1:8080]
+    #[arg(long, env = "TIDEGATE_LISTEN", value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Folder that holds everything the gateway remembers [default: data]
+    #[arg(long, env = "TIDEGATE_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Folder with further elements, one <key>.wasm each [default: none]
+    #[arg(long, env = "TIDEGATE_ELEMENTS_DIR", value_name = "DIR")]
+    pub elements_dir: Option<PathBuf>,
+    /// Let callbacks and vendors be on private, loopback and link-local addresses; for trials and closed networks
+    #[arg(long, env = "TIDEGATE_ALLOW_PRIVATE_NETWORKS", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub allow_private_networks: Option<bool>,
+    /// No resource is polled more often; shorter intervals are raised to it [default: 60s]
+    #[arg(long, env = "TIDEGATE_MIN_REFRESH_INTERVAL", value_name = "DURATION", value_parser = parse_duration)]
+    pub min_refresh_interval: Option<Duration>,
+    /// How long delivered events can be looked up [default: 168h]
+    #[arg(long, env = "TIDEGATE_RETENTION", value_name = "DURATION", value_parser = parse_duration)]
+    pub retention: Option<Duration>,
+    /// Longest wait for a vendor's answer [default: 60s]
+    #[arg(long, env = "TIDEGATE_VENDOR_TIMEOUT", value_name = "DURATION", value_parser = parse_duration)]
+    pub vendor_timeout: Option<Duration>,
+    /// Longest wait for a callback's answer [default: 30s]
+    #[arg(long, env = "TIDEGATE_CALLBACK_TIMEOUT", value_name = "DURATION", value_parser = parse_duration)]
+    pub callback_timeout: Option<Duration>,
+    /// How the log is written: text or json [default: text]
+    #[arg(long, env = "TIDEGATE_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// What is logged, e.g. info or tidegate=debug [default: info]
+    #[arg(long, env = "TIDEGATE_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// The file. Unknown keys are errors.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    listen: Option<SocketAddr>,
+    data_dir: Option<PathBuf>,
+    elements_dir: Option<PathBuf>,
+    allow_private_networks: Option<bool>,
+    #[serde(default)]
+    allow_networks: Vec<IpNet>,
+    min_refresh_interval: Option<String>,
+    retention: Option<String>,
+    vendor_timeout: Option<String>,
+    callback_timeout: Option<String>,
+    log_format: Option<LogFormat>,
+    log: Option<String>,
+    user_secret: Option<String>,
+    organization_secret: Option<String>,
+    #[serde(default)]
+    elements: BTreeMap<String, BTreeMap<String, toml::Value>>,
+}
+
+/// All settings, complete.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub data_dir: PathBuf,
+    pub elements_dir: Option<PathBuf>,
+    pub allow_private_networks: bool,
+    /// Networks that may be reached although they are on the block list.
+    pub allow_networks: Vec<IpNet>,
+    pub min_refresh_interval: Duration,
+    pub retention: Duration,
+    pub vendor_timeout: Duration,
+    pub callback_timeout: Duration,
+    pub log_format: LogFormat,
+    pub log: String,
+    /// The account's secrets where the operator sets them.
+    pub user_secret: Option<Secret>,
+    pub organization_secret: Option<Secret>,
+    /// Configuration that an element lets an operator set, by element key.
+    pub elements: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+pub const USER_SECRET: &str = "TIDEGATE_USER_SECRET";
+pub const ORGANIZATION_SECRET: &str = "TIDEGATE_ORGANIZATION_SECRET";
+
+impl Config {
+    /// From the process's own environment, and the file that the flags name.
+    ///
+    /// # Errors
+    /// The file can't be read, or a setting in it can't be understood.
+    pub fn load(flags: &ServeFlags) -> anyhow::Result<Self> {
+        let text = match &flags.config {
+            Some(path) => read(path)?,
+            None => String::new(),
+        };
+        #[expect(clippy::disallowed_methods, reason = "configuration is where the environment is read")]
+        let environment = |name: &str| std::env::var(name).ok();
+        let named = flags.config.as_deref().unwrap_or(Path::new("the configuration"));
+        Self::from_parts(flags, &text, environment).with_context(|| format!("reading {}", named.display()))
+    }
+
+    /// # Errors
+    /// A setting can't be understood.
+    pub fn from_parts(flags: &ServeFlags, text: &str, environment: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
+        let file: File = toml::from_str(text)?;
+        let duration = |name: &str, flag: Option<Duration>, text: Option<&String>, default: Duration| match (flag, text) {
+            (Some(duration), _) => Ok(duration),
+            (None, Some(text)) => parse_duration(text).map_err(|error| anyhow::anyhow!("{name}: {error}")),
+            (None, None) => Ok(default),
+        };
+        let secret = |name: &str, file: Option<String>| -> anyhow::Result<Option<Secret>> {
+            match environment(name).or(file) {
+                Some(text) if text.trim().is_empty() || text.contains(',') => {
+                    bail!("{name}: expected text without commas, found an empty one or one with a comma")
+                }
+                other => Ok(other.map(|text| Secret::new(text.trim()))),
+            }
+        };
+        let elements = file.elements.into_iter().map(|(key, settings)| {
+            (key, settings.into_iter().map(|(name, value)| (name, setting_text(value))).collect())
+        });
+        Ok(Self {
+            listen: flags.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
+            data_dir: flags.data_dir.clone().or(file.data_dir).unwrap_or_else(|| "data".into()),
+            elements_dir: flags.elements_dir.clone().or(file.elements_dir),
+            allow_private_networks: flags.allow_private_networks.or(file.allow_private_networks).unwrap_or(false),
+            allow_networks: file.allow_networks,
+            min_refresh_interval: duration(
+                "min_refresh_interval",
+                flags.min_refresh_interval,
+                file.min_refresh_interval.as_ref(),
+                Duration::from_mins(1),
+            )?,
+            retention: duration("retention", flags.retention, file.retention.as_ref(), Duration::from_hours(168))?,
+            vendor_timeout: duration(
+                "vendor_timeout",
+                flags.vendor_timeout,
+                file.vendor_timeout.as_ref(),
+                Duration::from_mins(1),
+            )?,
+            callback_timeout: duration(
+                "callback_timeout",
+                flags.callback_timeout,
+                file.callback_timeout.as_ref(),
+                Duration::from_secs(30),
+            )?,
+            log_format: flags.log_format.or(file.log_format).unwrap_or_default(),
+            log: flags.log.clone().or(file.log).unwrap_or_else(|| "info".into()),
+            user_secret: secret(USER_SECRET, file.user_secret)?,
+            organization_secret: secret(ORGANIZATION_SECRET, file.organization_secret)?,
+            elements: elements.collect(),
+        })
+    }
+}
+
+/// Elements' settings are text; whoever writes `true` or `5` in the file means it so.
+fn setting_text(value: toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text,
+        toml::Value::Integer(number) => number.to_string(),
+        toml::Value::Boolean(value) => value.to_string(),
+        other => other.as_str().map_or_else(|| format!("{other:?}"), str::to_owned),
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+}
+
+/// `60s`, `15m`, `1h`, `500ms`, `1.5s`; more than zero.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let expected = || format!("expected a duration such as 60s, 15m or 500ms, found {text:?}");
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(expected)?;
+    let (number, unit) = text.split_at(digits);
+    let number: f64 = number.parse().map_err(|_| expected())?;
+    let seconds = match unit {
+        "ms" => number / 1_000.0,
+        "s" => number,
+        "m" => number * 60.0,
+        "h" => number * 3_600.0,
+        "d" => number * 86_400.0,
+        _ => return Err(expected()),
+    };
+    Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero()).ok_or_else(expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> anyhow::Result<Config> {
+        Config::from_parts(&ServeFlags::default(), text, |_| None)
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let flags = ServeFlags { min_refresh_interval: Some(Duration::from_secs(5)), ..ServeFlags::default() };
+        let text = "min_refresh_interval = \"2m\"\nretention = \"1d\"\n";
+        let config = Config::from_parts(&flags, text, |_| None).unwrap();
+        assert_eq!(config.min_refresh_interval, Duration::from_secs(5));
+        assert_eq!(config.retention, Duration::from_hours(24));
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_names_it() {
+        let error = format!("{:#}", load("lisen = \"127.0.0.1:1\"").unwrap_err());
+        assert!(error.contains("lisen") && error.contains("listen"), "{error}");
+    }
+
+    #[test]
+    fn durations_have_a_unit() {
+        for (text, expected) in [("60s", 60_000), ("1.5s", 1_500), ("500ms", 500), ("2m", 120_000), ("1h", 3_600_000)] {
+            assert_eq!(parse_duration(text).unwrap(), Duration::from_millis(expected), "{text}");
+        }
+        for text in ["", "60", "s", "-1s", "0s", "1w", "1 s"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_come_from_the_environment_and_do_not_print() {
+        let config = Config::from_parts(&ServeFlags::default(), "", |name| (name == USER_SECRET).then(|| "hunter2".into())).unwrap();
+        assert_eq!(config.user_secret.as_ref().unwrap().expose(), "hunter2");
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn the_example_file_is_a_configuration() {
+        let config = load(include_str!("../examples/tidegate.toml")).unwrap();
+        assert!(config.elements["autotaskcrm"].contains_key("crm.autotask.integration.code"));
+    }
+}

@@ -1,0 +1,17 @@
+//! Decisions, pure: the same input gives the same output. Excludes I/O, async, clocks, dice and the environment.
+
+pub mod compare;
+pub mod configuration;
+pub mod dates;
+pub mod deliverable;
+pub mod egress;
+pub mod envelope;
+pub mod macros;
+pub mod pace;
+pub mod plan;
+pub mod poller_url;
+pub mod retry;
+pub mod schedule;
+pub mod sign;
+pub mod watermark;
+pub mod where_clause;

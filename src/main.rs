@@ -1,0 +1,35 @@
+//! Arguments -> configuration -> log -> App -> run until a signal -> exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tidegate::app::App;
+use tidegate::cli::{Cli, Command};
+use tidegate::config::Config;
+use tidegate::telemetry;
+
+fn main() -> ExitCode {
+    let Command::Serve(flags) = Cli::parse().command;
+    match serve(&flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(flags: &tidegate::config::ServeFlags) -> anyhow::Result<()> {
+    let config = Config::load(flags)?;
+    telemetry::start(&config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let app = App::start(config).await?;
+        app.until_signal().await
+    })
+}
+
+#[expect(clippy::print_stderr, reason = "the log may not have started yet")]
+fn complain(error: &anyhow::Error) {
+    eprintln!("tidegate: {error:#}");
+}

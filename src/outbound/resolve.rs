@@ -1,0 +1,192 @@
+//! Addresses that may be dialled: the check of literal ones, and the resolver that hands on allowed addresses alone.
+//! Never caches: each new connection resolves and judges again.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::Url;
+
+use crate::engine::egress::{allowed_address, literal_address, web_url};
+
+/// The operator's address policy. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Guard {
+    policy: Arc<Policy>,
+}
+
+#[derive(Debug)]
+struct Policy {
+    allow_private: bool,
+    allow_networks: Vec<IpNet>,
+}
+
+/// No address of a host may be dialled. Says which and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{host} is {address}, which is {range}; --allow-private-networks or an allowed network would open what is private"
+)]
+pub(super) struct Blocked {
+    host: String,
+    address: IpAddr,
+    range: &'static str,
+}
+
+impl Guard {
+    pub(super) fn new(allow_private: bool, allow_networks: Vec<IpNet>) -> Self {
+        Self {
+            policy: Arc::new(Policy {
+                allow_private,
+                allow_networks,
+            }),
+        }
+    }
+
+    /// For hosts that no resolver is asked about.
+    pub(super) fn check_literal(&self, url: &Url) -> Result<(), Blocked> {
+        literal_address(url).map_or(Ok(()), |address| {
+            self.check(url.host_str().unwrap_or_default(), address)
+        })
+    }
+
+    /// Those of a host's addresses that may be dialled; the first refusal when there is none. No addresses stay none.
+    pub(super) fn filter(&self, host: &str, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Blocked> {
+        let mut refusal = None;
+        let mut allowed = addresses;
+        allowed.retain(|address| match self.check(host, address.ip()) {
+            Ok(()) => true,
+            Err(blocked) => {
+                refusal.get_or_insert(blocked);
+                false
+            }
+        });
+        match refusal {
+            Some(blocked) if allowed.is_empty() => Err(blocked),
+            _ => Ok(allowed),
+        }
+    }
+
+    /// The kind check, when a callback is configured; the one at each connection counts.
+    pub(super) fn admissible(&self, url: &str) -> Result<(), String> {
+        let url = web_url(url)?;
+        self.check_literal(&url).map_err(|blocked| blocked.to_string())?;
+        let name = url.domain().unwrap_or_default().trim_end_matches('.');
+        let is_local = name == "localhost" || name.ends_with(".localhost");
+        if is_local && !self.policy.allow_private && self.policy.allow_networks.is_empty() {
+            return Err(format!(
+                "{name} is this machine; --allow-private-networks would open it"
+            ));
+        }
+        Ok(())
+    }
+
+    fn check(&self, host: &str, address: IpAddr) -> Result<(), Blocked> {
+        let Policy {
+            allow_private,
+            allow_networks,
+        } = &*self.policy;
+        allowed_address(address, *allow_private, allow_networks).map_err(|range| Blocked {
+            host: host.to_owned(),
+            address,
+            range,
+        })
+    }
+}
+
+impl Resolve for Guard {
+    fn resolve(&self, name: Name) -> Resolving {
+        let guard = self.clone();
+        Box::pin(async move {
+            let host = name.as_str();
+            let addresses = tokio::net::lookup_host((host, 0)).await?.collect();
+            let allowed = guard.filter(host, addresses)?;
+            Ok(Box::new(allowed.into_iter()) as Addrs)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
+        texts
+            .iter()
+            .map(|text| SocketAddr::new(text.parse().expect(text), 0))
+            .collect()
+    }
+
+    fn strict() -> Guard {
+        Guard::new(false, Vec::new())
+    }
+
+    #[test]
+    fn a_name_that_is_rebound_to_a_private_address_is_not_dialled() {
+        let answers = [vec!["93.184.216.34"], vec!["169.254.169.254"], vec!["::ffff:127.0.0.1"]];
+        let judged = answers.map(|answer| strict().filter("rebind.test", addresses(&answer)));
+        assert_eq!(judged[0], Ok(addresses(&["93.184.216.34"])));
+        for refused in &judged[1..] {
+            assert!(refused.is_err(), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_name_with_mixed_addresses_only_the_allowed_ones_are_dialled() {
+        let mixed = addresses(&["10.0.0.1", "1.1.1.1", "::1", "2606:4700:4700::1111"]);
+        assert_eq!(
+            strict().filter("mixed.test", mixed),
+            Ok(addresses(&["1.1.1.1", "2606:4700:4700::1111"]))
+        );
+    }
+
+    #[test]
+    fn a_refusal_names_host_address_and_range() {
+        let refusal = strict()
+            .filter("internal.test", addresses(&["10.1.2.3", "127.0.0.1"]))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refusal.starts_with("internal.test is 10.1.2.3, which is private (10.0.0.0/8)"),
+            "{refusal}"
+        );
+    }
+
+    #[test]
+    fn a_url_that_could_never_be_posted_to_is_refused_when_it_is_configured() {
+        for url in [
+            "",
+            "callback",
+            "ftp://example.com/",
+            "https://user:pass@example.com/",
+            "http://example.com:0/",
+            "http://127.0.0.1/",
+            "http://0x7f.1/",
+            "http://[::1]:8080/",
+            "http://localhost:8080/",
+            "http://LOCALHOST./",
+            "http://x.localhost/",
+        ] {
+            assert!(strict().admissible(url).is_err(), "{url}");
+        }
+        for url in [
+            "https://example.com/hook?x=1",
+            "http://example.com:8080/",
+            "https://1.1.1.1/",
+        ] {
+            assert_eq!(strict().admissible(url), Ok(()), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_machine_of_one_s_own_may_be_posted_to_where_that_is_allowed() {
+        let open = Guard::new(true, Vec::new());
+        for url in ["http://127.0.0.1:9/", "http://localhost:9/", "http://10.0.0.1/"] {
+            assert_eq!(open.admissible(url), Ok(()), "{url}");
+        }
+        assert!(open.admissible("http://169.254.169.254/latest/meta-data").is_err());
+        let loopback = Guard::new(false, vec!["127.0.0.0/8".parse().unwrap()]);
+        assert_eq!(loopback.admissible("http://localhost:9/"), Ok(()));
+        assert!(loopback.admissible("http://10.0.0.1/").is_err());
+    }
+}

@@ -1,0 +1,238 @@
+//! What the services need from outside, as traits. Each says what its caller can rely on.
+//! No implementation here, and no name of a concrete adapter.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use crate::domain::delivery::{Delivery, OutboxId, Outgoing};
+use crate::domain::element::{Element, Limits};
+use crate::domain::event::Notification;
+use crate::domain::id::{Digest, InstanceId, ResourceKey};
+use crate::domain::instance::Instance;
+use crate::domain::poll::ResourceState;
+use crate::domain::record::Fingerprint;
+pub use crate::domain::run::Refusal;
+use crate::domain::run::{Fault, Request, Response, Run, Step};
+use crate::domain::secret::Secret;
+use crate::domain::time::Timestamp;
+
+/// The time and waiting. Tests move it by hand.
+pub trait Clock: Send + Sync {
+    fn now(&self) -> Timestamp;
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+}
+
+/// Bytes nobody can guess.
+pub trait Entropy: Send + Sync {
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// Seals what lies on disk. Opening what another key or a changed byte made is an error.
+pub trait Vault: Send + Sync {
+    fn seal(&self, plain: &[u8]) -> Vec<u8>;
+    fn open(&self, sealed: &[u8]) -> Result<Vec<u8>, VaultError>;
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("sealed with another key, or damaged")]
+pub struct VaultError;
+
+// --- store ---------------------------------------------------------------------------------------------------------
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Trying again may help: disk full, I/O error.
+    #[error("the store is not available: {0}")]
+    Transient(String),
+    /// Somebody else committed first: the resource's revision is not the expected one, or the row is gone.
+    #[error("{0} was changed by somebody else meanwhile")]
+    Conflict(String),
+    /// What lies on disk can't be read. Needs an operator.
+    #[error("the store is damaged: {0}")]
+    Corrupt(String),
+}
+
+pub type Stored<T> = BoxFuture<'static, Result<T, StoreError>>;
+
+/// When a write must be on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Before the call returns: flushed and synced. Commits that meet share one sync.
+    Synced,
+    /// With the next synced commit or within a second; after a crash it may be as if it had never been made.
+    Lazy,
+}
+
+/// Everything that one page changes. Applied whole or not at all.
+#[derive(Clone, Debug)]
+pub struct PageCommit {
+    pub resource: ResourceKey,
+    /// The row to write; refused with `Conflict` unless the stored revision is `state.revision - 1`.
+    pub state: ResourceState,
+    /// New and changed ones only; one entry per id.
+    pub fingerprints: Vec<(String, Fingerprint)>,
+    /// In order of their sequence numbers.
+    pub notifications: Vec<Notification>,
+    /// Must they be delivered? Otherwise they are kept to be looked up.
+    pub deliver: bool,
+    /// Written for the whole instance when set; empty clears it.
+    pub memo: Option<Vec<u8>>,
+    pub durability: Durability,
+}
+
+/// What became of one notification; written with the time of the next attempt in one commit.
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    pub instance: InstanceId,
+    pub id: OutboxId,
+    pub delivery: Delivery,
+}
+
+/// The durable memory. Everything that was acknowledged with `Synced` survives kill -9 and a power cut.
+pub trait Store: Send + Sync + 'static {
+    /// Gives the instance its id (`instance.id` is ignored) and writes it with one row per poller.
+    fn create_instance(&self, instance: Instance, resources: Vec<(String, ResourceState)>) -> Stored<Instance>;
+    /// Replaces the instance. Rows in `resources` are written, those in `removed` go with their fingerprints.
+    /// Rows of running polls are fenced by the higher revision that the caller sets.
+    fn update_instance(
+        &self,
+        instance: Instance,
+        resources: Vec<(String, ResourceState)>,
+        removed: Vec<String>,
+    ) -> Stored<()>;
+    /// Removes the instance with all that is kept for it. False when there is none.
+    fn delete_instance(&self, id: InstanceId) -> Stored<bool>;
+    fn instance(&self, id: InstanceId) -> Stored<Option<Instance>>;
+    fn instance_by_token(&self, token_hash: String) -> Stored<Option<Instance>>;
+    /// All, in order of id.
+    fn instances(&self) -> Stored<Vec<Instance>>;
+    fn memo(&self, id: InstanceId) -> Stored<Option<Vec<u8>>>;
+
+    fn resource(&self, key: ResourceKey) -> Stored<Option<ResourceState>>;
+    /// All rows of an instance, in order of name.
+    fn resources(&self, id: InstanceId) -> Stored<Vec<(String, ResourceState)>>;
+    /// Resources due at or before `now`, the longest waiting first, without those in `running`.
+    fn due_polls(
+        &self,
+        now: Timestamp,
+        running: Arc<std::collections::HashSet<ResourceKey>>,
+        limit: usize,
+    ) -> Stored<Vec<ResourceKey>>;
+    /// The earliest due time of a poll later than `after`.
+    fn next_poll(&self, after: Timestamp) -> Stored<Option<Timestamp>>;
+    /// In the order of `ids`.
+    fn fingerprints(&self, key: ResourceKey, ids: Vec<String>) -> Stored<Vec<Option<Fingerprint>>>;
+    fn commit(&self, page: PageCommit) -> Stored<()>;
+
+    /// Instances with a notification due at or before `now`.
+    fn due_deliveries(&self, now: Timestamp, limit: usize) -> Stored<Vec<InstanceId>>;
+    /// The earliest due time of a notification later than `after`.
+    fn next_delivery(&self, after: Timestamp) -> Stored<Option<Timestamp>>;
+    /// The oldest notifications of an instance that are alive, in order of commit, whole batches, until `limit` is reached.
+    fn outbox(&self, id: InstanceId, limit: usize) -> Stored<Vec<Outgoing>>;
+    /// Synced.
+    fn settle(&self, settlements: Vec<Settlement>) -> Stored<()>;
+    /// Notifications of an instance, newest first, older than `before`.
+    fn notifications(&self, id: InstanceId, before: Option<OutboxId>, limit: usize) -> Stored<Vec<Outgoing>>;
+    /// Drops batches made before `time` with no notification alive; returns how many. Call again while it returns `limit`.
+    fn purge(&self, time: Timestamp, limit: usize) -> Stored<usize>;
+    /// Everything written so far is on the disk when this returns.
+    fn sync(&self) -> Stored<()>;
+}
+
+// --- HTTP ----------------------------------------------------------------------------------------------------------
+
+/// What one instance of an element may reach, and what fills its placeholders.
+#[derive(Debug)]
+pub struct Grants {
+    /// Host patterns of the manifest: a name, or `*.example.com`. Reached by https only.
+    pub hosts: Vec<String>,
+    /// Origins out of the instance's configuration, e.g. `http://127.0.0.1:8080`; scheme, host and port must match.
+    pub origins: Vec<String>,
+    pub secrets: HashMap<String, Secret>,
+    /// Names the vendor account whose budget and concurrency are shared, over all its instances.
+    pub account: String,
+    pub limits: Limits,
+    /// Response headers that the element wants, in lower case; `date` always comes.
+    pub response_headers: Vec<String>,
+}
+
+/// Sends an element's requests.
+pub trait Vendor: Send + Sync {
+    /// Waits for the account's budget and the lane's turn, fills placeholders, sends. A transport failure is a response
+    /// of status 0 with the reason as body; a request outside of the grants is a refusal and nothing was sent.
+    fn send(&self, request: Request, grants: Arc<Grants>) -> BoxFuture<'static, Result<Response, Refusal>>;
+    /// No request of this account leaves before `until`.
+    fn pause(&self, account: &str, until: Timestamp);
+    /// Until when the account is paused, if it is.
+    fn paused_until(&self, account: &str) -> Option<Timestamp>;
+}
+
+/// One POST to a callback.
+#[derive(Clone, Debug)]
+pub struct Post {
+    pub url: String,
+    pub headers: Vec<(String, Secret)>,
+    pub body: Bytes,
+}
+
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    /// As sent, when present.
+    pub retry_after: Option<String>,
+    /// The answer's own `Date`.
+    pub date: Option<String>,
+}
+
+/// Posts notifications.
+pub trait Callback: Send + Sync {
+    /// Redirects are not followed; the body of the answer is not read beyond 16 KiB. The error is the reason in words.
+    fn post(&self, post: Post) -> BoxFuture<'static, Result<Answer, String>>;
+    /// Could this URL be posted to? The error is for the user.
+    fn admissible(&self, url: &str) -> Result<(), String>;
+}
+
+// --- elements ------------------------------------------------------------------------------------------------------
+
+/// One call into an element.
+#[derive(Clone, Debug)]
+pub enum Call {
+    Begin,
+    Advance { state: Vec<u8>, responses: Vec<Response> },
+}
+
+/// A call that gave neither step nor fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    #[error("the element trapped: {0}")]
+    Trap(String),
+    #[error("the element computed longer than {0} ms in one step")]
+    Deadline(u64),
+    #[error("the element asked for more than {0} bytes of memory")]
+    Memory(u64),
+    #[error("the element returned more than {0} bytes in one step")]
+    Output(u64),
+    #[error("the element broke the contract: {0}")]
+    Contract(String),
+    #[error("element {0} is not loaded")]
+    NotLoaded(String),
+}
+
+/// The loaded elements.
+pub trait Elements: Send + Sync {
+    fn find(&self, key: &str) -> Option<Arc<Element>>;
+    /// In order of key.
+    fn list(&self) -> Vec<Arc<Element>>;
+    /// Runs off the async threads, in a fresh guest, within the limits.
+    fn call(
+        &self,
+        digest: Digest,
+        run: Arc<Run>,
+        call: Call,
+    ) -> BoxFuture<'static, Result<Result<Step, Fault>, CallError>>;
+}

@@ -1,0 +1,101 @@
+//! The use cases, through ports only. Excludes HTTP servers, databases, WebAssembly and every other concrete thing.
+//!
+//! `Gateway` holds what all of them need; each file adds one use case to it.
+
+pub mod deliver;
+pub mod hub;
+pub mod instances;
+pub mod poll;
+pub mod reach;
+pub mod runner;
+pub mod scheduler;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::ports::{Callback, Clock, Elements, Entropy, Store, Vault, Vendor};
+
+/// Everything that the services work with. Cheap to clone, shared by all tasks.
+pub struct Gateway {
+    pub store: Arc<dyn Store>,
+    pub elements: Arc<dyn Elements>,
+    pub vendor: Arc<dyn Vendor>,
+    pub callback: Arc<dyn Callback>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub vault: Arc<dyn Vault>,
+    pub settings: Settings,
+    /// Something is due sooner than the scheduler thinks. Carries no data.
+    pub polls: Notify,
+    /// Something is to be delivered sooner than the deliverer thinks. Carries no data.
+    pub deliveries: Notify,
+    pub(crate) running: scheduler::Running,
+}
+
+/// What the operator sets for all instances.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// No resource is polled more often.
+    pub min_refresh_interval: Duration,
+    /// Configuration that an element's manifest lets an operator set, by element key.
+    pub element_configuration: BTreeMap<String, BTreeMap<String, String>>,
+    /// Polls that may run at the same time.
+    pub polls_max: usize,
+    /// POSTs that may be under way at the same time, over all callbacks.
+    pub posts_max: usize,
+    /// How long delivered notifications can be looked up.
+    pub retention: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            min_refresh_interval: Duration::from_mins(1),
+            element_configuration: BTreeMap::new(),
+            polls_max: 64,
+            posts_max: 256,
+            retention: Duration::from_hours(7 * 24),
+        }
+    }
+}
+
+/// The adapters that a gateway is made of.
+pub struct Adapters {
+    pub store: Arc<dyn Store>,
+    pub elements: Arc<dyn Elements>,
+    pub vendor: Arc<dyn Vendor>,
+    pub callback: Arc<dyn Callback>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub vault: Arc<dyn Vault>,
+}
+
+impl Gateway {
+    #[must_use]
+    pub fn new(adapters: Adapters, settings: Settings) -> Arc<Self> {
+        let Adapters { store, elements, vendor, callback, clock, entropy, vault } = adapters;
+        Arc::new(Self {
+            store,
+            elements,
+            vendor,
+            callback,
+            clock,
+            entropy,
+            vault,
+            settings,
+            polls: Notify::new(),
+            deliveries: Notify::new(),
+            running: scheduler::Running::default(),
+        })
+    }
+
+    /// A fraction in 0..1, for jitter.
+    pub(crate) fn jitter(&self) -> f64 {
+        let mut bytes = [0; 4];
+        self.entropy.fill(&mut bytes);
+        f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX)
+    }
+}

@@ -1,0 +1,260 @@
+//! From the outbox to the callback: posts what is due, in order per record, and writes each attempt together with the
+//! time of the next in one commit. At least once: a crash after a POST posts again, with the same ids and bytes.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, error, info, warn};
+
+use super::{Gateway, reach};
+use crate::domain::delivery::{Attempt, Delivery, DeliveryStatus, Outgoing};
+use crate::domain::id::InstanceId;
+use crate::domain::instance::Instance;
+use crate::domain::secret::Secret;
+use crate::engine::deliverable::deliverable;
+use crate::engine::retry::{RetryAfter, SCHEDULE, Verdict, next_delay, verdict};
+use crate::engine::sign::elements_signature;
+use crate::ports::{Post, Settlement, StoreError};
+
+/// The configuration key whose value signs notifications.
+pub const SIGNATURE_KEY: &str = "event.notification.signature.key";
+
+/// Longest sleep of the deliverer: a wake-up that got lost costs no more.
+const SLEEP_MAX: Duration = Duration::from_secs(5);
+/// POSTs under way at the same time to one instance's callback.
+const POSTS_PER_INSTANCE_MAX: usize = 16;
+/// Notifications of an instance looked at together: twice what can be under way, at some 15 kB each.
+const WINDOW: usize = 64;
+/// The window grows to this while everything in it waits for a retry, so that new notifications are still tried.
+const WINDOW_MAX: usize = 4_096;
+/// How long notifications of a disabled instance rest until they are looked at again.
+const DISABLED_PAUSE: Duration = Duration::from_mins(1);
+/// Instances looked up at a time.
+const DUE_MAX: usize = 256;
+
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Reach(#[from] reach::Error),
+}
+
+/// Runs until `stop`; POSTs under way then end and are recorded.
+pub async fn run(gateway: Arc<Gateway>, stop: CancellationToken) {
+    let couriers = TaskTracker::new();
+    let busy: Arc<Mutex<HashSet<InstanceId>>> = Arc::default();
+    let posts = Arc::new(Semaphore::new(gateway.settings.posts_max));
+    info!(posts_max = gateway.settings.posts_max, "deliverer started");
+    while !stop.is_cancelled() {
+        let now = gateway.clock.now();
+        let wait = match gateway.store.due_deliveries(now, DUE_MAX).await {
+            Ok(due) => {
+                for instance in due {
+                    if busy.lock().unwrap_or_else(PoisonError::into_inner).insert(instance) {
+                        let courier = Courier { gateway: gateway.clone(), posts: posts.clone(), stop: stop.clone() };
+                        let busy = busy.clone();
+                        couriers.spawn(async move {
+                            courier.deliver(instance).await;
+                            busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&instance);
+                            courier.gateway.deliveries.notify_one();
+                        });
+                    }
+                }
+                match gateway.store.next_delivery(now).await {
+                    Ok(Some(next)) => next.since(now).min(SLEEP_MAX),
+                    _ => SLEEP_MAX,
+                }
+            }
+            Err(error) => {
+                error!(%error, "due deliveries can't be read");
+                SLEEP_MAX
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = gateway.deliveries.notified() => {}
+            () = gateway.clock.sleep(wait) => {}
+        }
+    }
+    couriers.close();
+    couriers.wait().await;
+}
+
+/// Drops what is older than the retention, a little at a time, until `stop`.
+pub async fn run_retention(gateway: Arc<Gateway>, stop: CancellationToken) {
+    const EVERY: Duration = Duration::from_mins(1);
+    const BATCHES_MAX: usize = 500;
+    while !stop.is_cancelled() {
+        let before = gateway.clock.now().minus(gateway.settings.retention);
+        loop {
+            match gateway.store.purge(before, BATCHES_MAX).await {
+                Ok(BATCHES_MAX) => {}
+                Ok(0) => break,
+                Ok(dropped) => {
+                    debug!(dropped, "old notifications dropped");
+                    break;
+                }
+                Err(error) => {
+                    error!(%error, "old notifications could not be dropped");
+                    break;
+                }
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = gateway.clock.sleep(EVERY) => {}
+        }
+    }
+}
+
+/// Delivers for one instance at a time.
+struct Courier {
+    gateway: Arc<Gateway>,
+    posts: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+/// Where an instance's notifications go, and what signs them.
+struct Destination {
+    instance: InstanceId,
+    url: String,
+    key: Option<Secret>,
+}
+
+impl Courier {
+    #[tracing::instrument(name = "deliver", skip(self))]
+    async fn deliver(&self, instance: InstanceId) {
+        if let Err(error) = self.try_deliver(instance).await {
+            error!(%error, "delivery stopped");
+            tokio::select! {
+                () = self.gateway.clock.sleep(SLEEP_MAX) => {}
+                () = self.stop.cancelled() => {}
+            }
+        }
+    }
+
+    async fn try_deliver(&self, id: InstanceId) -> Result<(), Error> {
+        let Some(instance) = self.gateway.store.instance(id).await? else { return Ok(()) };
+        let destination = match self.destination(&instance)? {
+            Ok(destination) => destination,
+            Err(rest) => return self.set_aside(id, rest).await,
+        };
+        let mut window = WINDOW;
+        loop {
+            let mut alive = self.gateway.store.outbox(id, window).await?;
+            let loaded = alive.len();
+            let posted = self.drain(&destination, &mut alive).await?;
+            if self.stop.is_cancelled() || (posted == 0 && (loaded < window || window == WINDOW_MAX)) {
+                return Ok(());
+            }
+            window = if posted == 0 { (window * 4).min(WINDOW_MAX) } else { window };
+        }
+    }
+
+    /// Posts all that may be posted of `alive`; returns how many.
+    async fn drain(&self, destination: &Destination, alive: &mut [Outgoing]) -> Result<usize, Error> {
+        let mut under_way = FuturesUnordered::new();
+        let mut posted = 0;
+        loop {
+            let free = POSTS_PER_INSTANCE_MAX - under_way.len();
+            if free > 0 && !self.stop.is_cancelled() {
+                for place in deliverable(alive, self.gateway.clock.now(), free) {
+                    // Not due again until it is settled, and still in the way of later ones of its records.
+                    alive[place].delivery.due = None;
+                    let outgoing = alive[place].clone();
+                    under_way.push(async move { (place, self.post(destination, outgoing).await) });
+                    posted += 1;
+                }
+            }
+            let Some((place, delivery)) = under_way.next().await else { return Ok(posted) };
+            alive[place].delivery = delivery?;
+        }
+    }
+
+    /// One attempt and its record.
+    async fn post(&self, destination: &Destination, outgoing: Outgoing) -> Result<Delivery, Error> {
+        let gateway = &self.gateway;
+        let place = self.posts.acquire().await.expect("the semaphore is never closed");
+        let notification = outgoing.notification;
+        let mut headers = vec![
+            ("content-type".to_owned(), Secret::new("application/json")),
+            ("elements-webhook-id".to_owned(), Secret::new(notification.id.clone())),
+        ];
+        if let Some(key) = &destination.key {
+            let signature = elements_signature(key.expose().as_bytes(), &notification.body);
+            headers.push(("elements-webhook-signature".to_owned(), Secret::new(signature)));
+        }
+        let at = gateway.clock.now();
+        let post = Post { url: destination.url.clone(), headers, body: notification.body };
+        let answer = gateway.callback.post(post).await;
+        drop(place);
+        let now = gateway.clock.now();
+        let (status, error, retry_after) = match answer {
+            Ok(answer) if verdict(answer.status) == Verdict::Delivered => (Some(answer.status), None, None),
+            Ok(answer) => {
+                let wait = answer.retry_after.as_deref().and_then(|text| RetryAfter::parse(text, answer.date.as_deref()));
+                (Some(answer.status), Some(format!("the callback answered {}", answer.status)), wait)
+            }
+            Err(reason) => (None, Some(reason), None),
+        };
+        let attempts = outgoing.delivery.attempts + 1;
+        let (state, due) = if error.is_none() {
+            (DeliveryStatus::Delivered, None)
+        } else {
+            match next_delay(&SCHEDULE, attempts, gateway.jitter(), retry_after) {
+                Some(delay) => (DeliveryStatus::Retry, Some(now.plus(delay))),
+                None => (DeliveryStatus::Dead, None),
+            }
+        };
+        if let Some(error) = &error {
+            warn!(notification = notification.id, error, attempts, blame = "callback", "notification not delivered");
+        }
+        let took_ms = u32::try_from(now.since(at).as_millis()).unwrap_or(u32::MAX);
+        let delivery = Delivery { status: state, attempts, due, last: Some(Attempt { at, took_ms, status, error }) };
+        let settlement = Settlement { instance: destination.instance, id: outgoing.id, delivery: delivery.clone() };
+        gateway.store.settle(vec![settlement]).await?;
+        Ok(delivery)
+    }
+
+    /// Where to, or what becomes of the notifications when there is nowhere.
+    fn destination(&self, instance: &Instance) -> Result<Result<Destination, Rest>, Error> {
+        if !instance.enabled {
+            return Ok(Err(Rest::Later));
+        }
+        let Some(url) = instance.events.callback_url.clone() else { return Ok(Err(Rest::Stored)) };
+        let key = match instance.secrets.get(SIGNATURE_KEY) {
+            Some(sealed) => Some(self.gateway.unseal(SIGNATURE_KEY, sealed)?),
+            None => None,
+        };
+        Ok(Ok(Destination { instance: instance.id, url, key }))
+    }
+
+    async fn set_aside(&self, id: InstanceId, rest: Rest) -> Result<(), Error> {
+        let later = self.gateway.clock.now().plus(DISABLED_PAUSE);
+        let alive = self.gateway.store.outbox(id, WINDOW_MAX).await?;
+        let settle = |outgoing: Outgoing| {
+            let delivery = match rest {
+                Rest::Later => Delivery { due: Some(later), ..outgoing.delivery },
+                Rest::Stored => Delivery { status: DeliveryStatus::Stored, due: None, ..outgoing.delivery },
+            };
+            Settlement { instance: id, id: outgoing.id, delivery }
+        };
+        Ok(self.gateway.store.settle(alive.into_iter().map(settle).collect()).await?)
+    }
+}
+
+/// What becomes of notifications that can't go anywhere now.
+#[derive(Clone, Copy)]
+enum Rest {
+    /// The instance is disabled: they keep.
+    Later,
+    /// There is no callback any more: they can be looked up.
+    Stored,
+}

@@ -1,0 +1,318 @@
+//! Instances: create, look up, change, switch on and off, remove; and what their polls and events are doing.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+use tracing::info;
+
+use super::runner::{Failure, Runner, Then};
+use super::{Gateway, reach};
+use crate::domain::delivery::{OutboxId, Outgoing};
+use crate::domain::element::Element;
+use crate::domain::id::{InstanceId, ResourceKey};
+use crate::domain::instance::{Events, Instance};
+use crate::domain::poll::ResourceState;
+use crate::domain::run::Operation;
+use crate::domain::secret::Secret;
+use crate::domain::time::Timestamp;
+use crate::engine::configuration::{self, Accepted, Body, Context, FieldError, accept};
+use crate::engine::schedule;
+use crate::ports::StoreError;
+
+/// Bytes of a token before base64.
+const TOKEN_BYTES: usize = 32;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Invalid(#[from] FieldError),
+    #[error("there is no element {0:?}; GET /elements lists what is loaded")]
+    UnknownElement(String),
+    #[error("there is no instance {0}")]
+    NotFound(InstanceId),
+    #[error("the vendor did not accept the configuration: {0}")]
+    Check(#[source] Failure),
+    #[error(transparent)]
+    Reach(#[from] reach::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Are credentials tried at the vendor before anything is stored?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Validate {
+    Yes,
+    No,
+}
+
+/// How a body's configuration goes together with the stored one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// `PATCH`: keys are merged, what is absent stays.
+    Merge,
+    /// `PUT`: the configuration is replaced; secrets that are not repeated stay.
+    Replace,
+}
+
+/// An instance with the token that is shown this once.
+#[derive(Debug)]
+pub struct Created {
+    pub instance: Instance,
+    pub token: Secret,
+}
+
+/// A resource's state for people.
+#[derive(Debug)]
+pub struct Polling {
+    pub resource: String,
+    pub state: ResourceState,
+    pub running: bool,
+}
+
+impl Gateway {
+    /// # Errors
+    /// Nothing is stored on any error.
+    pub async fn create_instance(&self, body: Body, validate: Validate) -> Result<Created, Error> {
+        let key = body.element.clone().unwrap_or_default();
+        let element = self.element(&key)?;
+        let accepted = self.accept(&element, &body.configuration.unwrap_or_default(), &HashSet::new())?;
+        let mut token = [0; TOKEN_BYTES];
+        self.entropy.fill(&mut token);
+        let token = Secret::new(STANDARD.encode(token));
+        let now = self.clock.now();
+        let mut warnings = body.warnings;
+        warnings.extend(accepted.warnings);
+        let instance = Instance {
+            id: InstanceId(0),
+            name: body.name.unwrap_or_default(),
+            element: element.manifest.key.clone(),
+            tags: body.tags.unwrap_or_default(),
+            created: now,
+            updated: now,
+            token_hash: token_hash(token.expose()),
+            enabled: true,
+            configuration: accepted.configuration,
+            secrets: accepted.secrets.iter().map(|(key, secret)| (key.clone(), self.seal(secret))).collect(),
+            events: accepted.events,
+            warnings,
+        };
+        if validate == Validate::Yes {
+            self.check(&instance, &accepted.secrets).await?;
+        }
+        let resources = rows(&instance, now);
+        let instance = self.store.create_instance(instance, resources).await?;
+        info!(instance = %instance.id, element = instance.element, "instance created");
+        self.polls.notify_one();
+        Ok(Created { instance, token })
+    }
+
+    /// # Errors
+    /// Nothing is changed on any error.
+    pub async fn change_instance(&self, id: InstanceId, body: Body, change: Change, validate: Validate) -> Result<Instance, Error> {
+        let mut instance = self.instance(id).await?;
+        let element = self.element(&instance.element)?;
+        if let Some(key) = &body.element
+            && self.element(key)?.manifest.key != instance.element
+        {
+            let message = format!("an instance keeps its element {}, found {key:?}", instance.element);
+            return Err(FieldError::new("element", message).into());
+        }
+        let now = self.clock.now();
+        let before = instance.events.clone();
+        instance.warnings = body.warnings;
+        if let Some(name) = body.name.filter(|name| !name.is_empty()) {
+            instance.name = name;
+        }
+        if let Some(tags) = body.tags {
+            instance.tags = tags;
+        }
+        if let Some(given) = body.configuration {
+            let mut merged: Map<String, Value> = match change {
+                Change::Merge => instance.configuration.clone().into_iter().collect(),
+                Change::Replace => Map::new(),
+            };
+            merged.extend(given);
+            let kept = instance.secrets.keys().cloned().collect();
+            let accepted = self.accept(&element, &merged, &kept)?;
+            instance.configuration = accepted.configuration;
+            instance.secrets.retain(|key, _| !accepted.cleared.contains(key));
+            instance.secrets.extend(accepted.secrets.iter().map(|(key, secret)| (key.clone(), self.seal(secret))));
+            instance.events = accepted.events;
+            instance.warnings.extend(accepted.warnings);
+            if validate == Validate::Yes {
+                self.check(&instance, &accepted.secrets).await?;
+            }
+        }
+        instance.updated = now;
+        self.write_change(instance, &before, now).await
+    }
+
+    /// Switches polls, deliveries and hub reads of an instance on or off. Watermarks and fingerprints stay as they are.
+    ///
+    /// # Errors
+    /// `NotFound`, or the store's.
+    pub async fn enable_instance(&self, id: InstanceId, enabled: bool) -> Result<Instance, Error> {
+        let mut instance = self.instance(id).await?;
+        let now = self.clock.now();
+        instance.enabled = enabled;
+        instance.updated = now;
+        let before = instance.events.clone();
+        info!(instance = %id, enabled, "instance switched");
+        self.write_change(instance, &before, now).await
+    }
+
+    /// # Errors
+    /// `NotFound`, or the store's.
+    pub async fn remove_instance(&self, id: InstanceId) -> Result<(), Error> {
+        if self.store.delete_instance(id).await? {
+            info!(instance = %id, "instance removed");
+            return Ok(());
+        }
+        Err(Error::NotFound(id))
+    }
+
+    /// # Errors
+    /// `NotFound`, or the store's.
+    pub async fn instance(&self, id: InstanceId) -> Result<Instance, Error> {
+        self.store.instance(id).await?.ok_or(Error::NotFound(id))
+    }
+
+    /// # Errors
+    /// The store's.
+    pub async fn instance_by_token(&self, token: &str) -> Result<Option<Instance>, StoreError> {
+        self.store.instance_by_token(token_hash(token)).await
+    }
+
+    /// # Errors
+    /// `NotFound`, or the store's.
+    pub async fn polls(&self, id: InstanceId) -> Result<Vec<Polling>, Error> {
+        self.instance(id).await?;
+        let resources = self.store.resources(id).await?;
+        let polling = |(resource, state): (String, ResourceState)| {
+            let running = self.running.contains(&ResourceKey { instance: id, resource: resource.clone() });
+            Polling { resource, state, running }
+        };
+        Ok(resources.into_iter().map(polling).collect())
+    }
+
+    /// Polls all resources of an instance as soon as there is a place; those being polled are left alone.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid` when the instance is not polled at all, or the store's.
+    pub async fn poll_now(&self, id: InstanceId) -> Result<(), Error> {
+        let instance = self.instance(id).await?;
+        if !instance.enabled {
+            return Err(FieldError::new("enabled", format!("is false; PUT /instances/{id}/enabled first")).into());
+        }
+        if !instance.events.enabled {
+            return Err(FieldError::new(configuration::ENABLED, "is not true; PATCH it first").into());
+        }
+        for poller in instance.events.pollers {
+            self.running.want(ResourceKey { instance: id, resource: poller.resource });
+        }
+        self.polls.notify_one();
+        Ok(())
+    }
+
+    /// Notifications of an instance, newest first.
+    ///
+    /// # Errors
+    /// `NotFound`, or the store's.
+    pub async fn notifications(&self, id: InstanceId, before: Option<OutboxId>, limit: usize) -> Result<Vec<Outgoing>, Error> {
+        self.instance(id).await?;
+        Ok(self.store.notifications(id, before, limit).await?)
+    }
+
+    fn element(&self, key: &str) -> Result<std::sync::Arc<Element>, Error> {
+        let by_id = || self.elements.list().into_iter().find(|element| element.manifest.id.to_string() == key);
+        self.elements.find(key).or_else(by_id).ok_or_else(|| Error::UnknownElement(key.to_owned()))
+    }
+
+    fn accept(&self, element: &Element, given: &Map<String, Value>, kept: &HashSet<String>) -> Result<Accepted, Error> {
+        let operator = self.settings.element_configuration.get(&element.manifest.key);
+        let operator_keys = operator.map(|keys| keys.keys().cloned().collect()).unwrap_or_default();
+        let context = Context {
+            manifest: &element.manifest,
+            min_refresh_interval: self.settings.min_refresh_interval,
+            operator_keys: &operator_keys,
+            kept_secrets: kept,
+        };
+        let accepted = accept(given, &context)?;
+        if let Some(url) = &accepted.events.callback_url {
+            self.callback.admissible(url).map_err(|error| FieldError::new(configuration::CALLBACK_URL, error))?;
+        }
+        Ok(accepted)
+    }
+
+    /// Runs the element's `check` with credentials that are not stored yet.
+    async fn check(&self, instance: &Instance, secrets: &HashMap<String, Secret>) -> Result<(), Error> {
+        let reach = self.reach(instance, secrets)?;
+        let mut runner = Runner::new(reach, Operation::Check, None, self.clock.now());
+        let checked = async {
+            let (_, mut then) = runner.begin(self).await?;
+            while then == Then::GoOn {
+                let responses = runner.answer(self).await?;
+                (_, then) = runner.advance(self, responses).await?;
+            }
+            Ok(())
+        };
+        checked.await.map_err(Error::Check)
+    }
+
+    /// Writes an instance with the rows that its pollers need now. What did not change keeps its watermark; a poller
+    /// that reads something else starts anew with its first sight.
+    async fn write_change(&self, instance: Instance, before: &Events, now: Timestamp) -> Result<Instance, Error> {
+        let old: BTreeMap<_, _> = self.store.resources(instance.id).await?.into_iter().collect();
+        let was = configuration::by_resource(&before.pollers);
+        let is = configuration::by_resource(&instance.events.pollers);
+        let mut rows = Vec::new();
+        for (name, poller) in &is {
+            let key = ResourceKey { instance: instance.id, resource: (*name).to_owned() };
+            let same = was.get(name).is_some_and(|was| was.url == poller.url && was.id_field == poller.id_field);
+            let mut state = match old.get(*name) {
+                Some(state) if same => state.clone(),
+                Some(state) => ResourceState {
+                    revision: state.revision,
+                    next_sequence: state.next_sequence,
+                    baselined: state.baselined,
+                    watermark: state.watermark,
+                    ..ResourceState::new(None)
+                },
+                None => ResourceState::new(None),
+            };
+            state.revision += 1;
+            state.due = is_polled(&instance).then(|| schedule::first_due(&key, now));
+            rows.push(((*name).to_owned(), state));
+        }
+        let removed = old.keys().filter(|name| !is.contains_key(name.as_str())).cloned().collect();
+        self.store.update_instance(instance.clone(), rows, removed).await?;
+        self.polls.notify_one();
+        self.deliveries.notify_one();
+        Ok(instance)
+    }
+}
+
+fn is_polled(instance: &Instance) -> bool {
+    instance.enabled && instance.events.enabled
+}
+
+/// The rows that a new instance starts with.
+fn rows(instance: &Instance, now: Timestamp) -> Vec<(String, ResourceState)> {
+    let row = |resource: &String| {
+        let key = ResourceKey { instance: instance.id, resource: resource.clone() };
+        (resource.clone(), ResourceState::new(is_polled(instance).then(|| schedule::first_due(&key, now))))
+    };
+    instance.events.pollers.iter().map(|poller| row(&poller.resource)).collect()
+}
+
+/// SHA-256 in hex. Tokens have 256 random bits, so that a plain hash is enough to keep them secret.
+fn token_hash(token: &str) -> String {
+    Sha256::digest(token.as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        use std::fmt::Write as _;
+        write!(hex, "{byte:02x}").expect("writing to a string can't fail");
+        hex
+    })
+}

@@ -1,0 +1,513 @@
+//! One poll of one resource, from due to done: the only writer of fingerprints, events and watermarks.
+//!
+//! Per page: compare with the fingerprints, plan, ONE commit. The next page's requests are under way meanwhile; that is
+//! safe, since a page that is read and not committed is read again. A crash at any line redoes one page, and the
+//! fingerprints make the redo silent.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use super::Gateway;
+use super::reach;
+use super::runner::{Failure, Runner, Then};
+use crate::domain::id::ResourceKey;
+use crate::domain::instance::{DateField, Instance, Poller};
+use crate::domain::poll::{Continuation, Outcome, PollReport, Progress, ResourceState};
+use crate::domain::record::{Moment, Record};
+use crate::domain::run::{DateFields, ListArgs, Operation, Problem, Remedy, Step, Window};
+use crate::domain::time::Timestamp;
+use crate::engine::compare::{Dated, Rules, compare, fold};
+use crate::engine::dates::{Pattern, Zone, read_lenient};
+use crate::engine::envelope::Sender;
+use crate::engine::macros::Moments;
+use crate::engine::plan::{self, plan};
+use crate::engine::poller_url::PollerUrl;
+use crate::engine::retry::{DELAY_MAX, poll_backoff};
+use crate::engine::{schedule, watermark};
+use crate::ports::{CallError, Durability, PageCommit, StoreError};
+
+/// Problems kept per poll; more say nothing new.
+const PROBLEMS_MAX: usize = 20;
+/// Pause after the store refused to answer, so that a full disk does not become a busy loop.
+const STORE_PAUSE: Duration = Duration::from_secs(5);
+/// Least wait after the vendor refused the credentials: trying again by itself helps nobody and may lock the account.
+const CREDENTIALS_PAUSE: Duration = Duration::from_mins(15);
+/// How long an account rests when the vendor says it is over its limit and not for how long.
+const RATE_LIMIT_PAUSE: Duration = Duration::from_mins(1);
+/// After so many failures in a row a run starts anew rather than where it stopped: the place itself may be the trouble.
+const FAILURES_BEFORE_ANEW: u32 = 3;
+
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Run(#[from] Failure),
+    #[error(transparent)]
+    Reach(#[from] reach::Error),
+    #[error("{field}: {message}")]
+    Configuration { field: String, message: String },
+    #[error("the vendor account is over its limit and rests until {0}")]
+    Paused(Timestamp),
+    #[error("the gateway is stopping")]
+    Stopping,
+}
+
+/// A poll under way.
+struct Poll<'a> {
+    gateway: &'a Gateway,
+    key: ResourceKey,
+    instance: Instance,
+    poller: Poller,
+    state: ResourceState,
+    progress: Progress,
+    dates: DateReader,
+    sender: Sender,
+    rules: Rules,
+}
+
+impl Gateway {
+    /// Polls a resource once and writes how it went. Errors are part of the report; nothing is returned.
+    #[tracing::instrument(name = "poll", skip_all, fields(instance = %key.instance, resource = %key.resource))]
+    pub(crate) async fn poll(&self, key: ResourceKey, stop: &CancellationToken) {
+        match self.try_poll(&key, stop).await {
+            Ok(()) | Err(Error::Stopping) => {}
+            Err(Error::Store(StoreError::Conflict(what))) => {
+                info!(what, "the instance was changed during the poll, which ends here");
+            }
+            Err(Error::Store(error)) => {
+                error!(%error, "poll ended: the store did not answer");
+                tokio::select! {
+                    () = self.clock.sleep(STORE_PAUSE) => {}
+                    () = stop.cancelled() => {}
+                }
+            }
+            Err(error) => error!(%error, "the poll's failure could not be recorded"),
+        }
+    }
+
+    async fn try_poll(&self, key: &ResourceKey, stop: &CancellationToken) -> Result<(), Error> {
+        let Some(state) = self.store.resource(key.clone()).await? else { return Ok(()) };
+        let Some(instance) = self.store.instance(key.instance).await? else { return Ok(()) };
+        let Some(poller) = instance.events.pollers.iter().find(|poller| poller.resource == key.resource).cloned() else {
+            return Ok(());
+        };
+        if !instance.enabled || !instance.events.enabled {
+            return Ok(());
+        }
+        let started = self.clock.now();
+        let polled = match self.open(key, &instance, &poller, &state, started).await {
+            Ok((mut poll, runner)) => {
+                poll.pages(runner, stop).await.map_err(|error| (error, poll.state, poll.progress))
+            }
+            Err(error) => Err((error, state, Progress::new(started))),
+        };
+        match polled {
+            Ok(()) => Ok(()),
+            Err((error @ (Error::Store(_) | Error::Stopping), ..)) => Err(error),
+            Err((Error::Paused(until), state, _)) => self.postpone(key, state, until).await,
+            Err((error, state, progress)) => self.record_failure(key, &instance, state, progress, &error).await,
+        }
+    }
+
+    /// Sets the stage: element, window, run (new or continued).
+    async fn open<'a>(
+        &'a self,
+        key: &ResourceKey,
+        instance: &Instance,
+        poller: &Poller,
+        state: &ResourceState,
+        now: Timestamp,
+    ) -> Result<(Poll<'a>, Runner), Error> {
+        let reach = self.reach(instance, &HashMap::new())?;
+        if let Some(until) = self.vendor.paused_until(&reach.grants.account) {
+            return Err(Error::Paused(until));
+        }
+        let element = reach.element.clone();
+        let first_sight = instance.events.first_sight;
+        let from = watermark::ask_from(state.watermark, poller.overlap_seconds, first_sight);
+        let configuration = |field: &str, message: String| Error::Configuration {
+            field: format!("event.poller.configuration.{}.{field}", key.resource),
+            message,
+        };
+        let resumed = state.continuation.clone().filter(|continuation| continuation.digest == element.digest);
+        let (runner, progress) = if let Some(continuation) = resumed {
+            debug!("the poll goes on where it stopped");
+            let progress = continuation.progress.clone();
+            (Runner::resume(reach, continuation), progress)
+        } else {
+            let (url, _) = PollerUrl::parse(&poller.url).map_err(|error| configuration("url", error.to_string()))?;
+            let moments = Moments { last_poll: from, now, default_zone: Zone::utc() };
+            let request = url.at(&moments).map_err(|error| configuration("url", error.to_string()))?;
+            let operation = Operation::List(ListArgs {
+                resource: request.resource,
+                window: Some(Window { from, until: None }),
+                filter: request.filter.map(|filter| filter.to_json()),
+                parameters: request.parameters,
+                id_field: poller.id_field.clone(),
+                dates: date_fields(poller),
+                page_size: poller.page_size,
+                checkpoint: state.checkpoint.clone(),
+            });
+            let memo = self.store.memo(key.instance).await?;
+            (Runner::new(reach, operation, memo, now), Progress::new(now))
+        };
+        let rules = Rules {
+            first_sight,
+            baselined: state.baselined,
+            projection: element.manifest.projection,
+            window_from: from,
+            created_check_tolerance_ms: i64::from(poller.created_check_tolerance_seconds) * 1_000,
+            not_after: None,
+        };
+        let poll = Poll {
+            gateway: self,
+            key: key.clone(),
+            instance: instance.clone(),
+            poller: poller.clone(),
+            state: state.clone(),
+            progress,
+            dates: DateReader::new(poller).map_err(|(field, message)| configuration(field, message))?,
+            sender: Sender {
+                element: instance.element.clone(),
+                hub: element.manifest.hub.clone(),
+                instance_name: instance.name.clone(),
+                instance_tags: instance.tags.clone(),
+            },
+            rules,
+        };
+        Ok((poll, runner))
+    }
+
+    /// Leaves the resource as it is until its account may be asked again. No failure of its own, and no place taken.
+    async fn postpone(&self, key: &ResourceKey, mut state: ResourceState, until: Timestamp) -> Result<(), Error> {
+        state.due = Some(until);
+        Ok(self.store.commit(row_only(key, state)).await?)
+    }
+
+    async fn record_failure(
+        &self,
+        key: &ResourceKey,
+        instance: &Instance,
+        mut state: ResourceState,
+        progress: Progress,
+        error: &Error,
+    ) -> Result<(), Error> {
+        let now = self.clock.now();
+        let verdict = Verdict::of(error);
+        if let Some(pause) = verdict.account_pause
+            && let Ok(reach) = self.reach(instance, &HashMap::new())
+        {
+            self.vendor.pause(&reach.grants.account, now.plus(pause.min(DELAY_MAX)));
+        }
+        state.failures = state.failures.saturating_add(1);
+        let interval = Duration::from_millis(instance.events.refresh_interval_ms);
+        let delay = poll_backoff(state.failures, interval, self.jitter()).max(verdict.wait);
+        if verdict.anew || state.failures >= FAILURES_BEFORE_ANEW {
+            state.continuation = None;
+        }
+        if verdict.drop_checkpoint {
+            state.checkpoint = None;
+        }
+        state.due = Some(now.plus(delay));
+        warn!(error = %error, code = verdict.code, blame = verdict.blame, failures = state.failures, "poll failed");
+        let outcome =
+            Outcome::Failed { code: verdict.code.clone(), blame: verdict.blame.into(), message: error.to_string() };
+        state.last = Some(report(&progress, state.baselined, now, outcome));
+        Ok(self.store.commit(row_only(key, state)).await?)
+    }
+}
+
+/// A commit of a resource's row alone. Need not be synced: without it the gateway polls again, sooner.
+fn row_only(key: &ResourceKey, state: ResourceState) -> PageCommit {
+    PageCommit {
+        resource: key.clone(),
+        state: ResourceState { revision: state.revision + 1, ..state },
+        fingerprints: Vec::new(),
+        notifications: Vec::new(),
+        deliver: false,
+        memo: None,
+        durability: Durability::Lazy,
+    }
+}
+
+impl Poll<'_> {
+    async fn pages(&mut self, mut runner: Runner, stop: &CancellationToken) -> Result<(), Error> {
+        let gateway = self.gateway;
+        let (mut step, mut then) = if runner.position().1.is_empty() {
+            runner.begin(gateway).await?
+        } else {
+            let responses = until_stopped(stop, runner.answer(gateway)).await??;
+            runner.advance(gateway, responses).await?
+        };
+        loop {
+            self.progress.vendor_started = runner.vendor_date;
+            self.progress.requests = runner.sent;
+            if then == Then::Done {
+                return self.commit(step, None).await;
+            }
+            let continuation = self.continuation(&runner);
+            let commit = self.commit(step, Some(continuation));
+            let answer = until_stopped(stop, runner.answer(gateway));
+            let (committed, responses) = tokio::join!(commit, answer);
+            committed?;
+            (step, then) = runner.advance(gateway, responses??).await?;
+        }
+    }
+
+    fn continuation(&self, runner: &Runner) -> Continuation {
+        let (state, requests) = runner.position();
+        Continuation {
+            digest: runner.digest(),
+            run: runner.run().clone(),
+            state: state.to_vec(),
+            requests: requests.to_vec(),
+            progress: self.progress.clone(),
+        }
+    }
+
+    /// Compares, plans and commits one step; `continuation` is None when the run is done. A step that changed nothing
+    /// is not written at all, unless it is the last.
+    async fn commit(&mut self, step: Step, continuation: Option<Continuation>) -> Result<(), Error> {
+        let done = continuation.is_none();
+        let now = self.gateway.clock.now();
+        let Step { records, problems, checkpoint, memo, .. } = step;
+        self.progress.records += records.len() as u64;
+        problems.into_iter().for_each(|problem| self.add_problem(problem));
+        if checkpoint.is_some() {
+            self.progress.checkpoint = checkpoint;
+        }
+        let records: Vec<Dated> = records.into_iter().map(|record| self.date(record)).collect();
+        let newest = records.iter().filter_map(|dated| dated.updated).max();
+        self.progress.newest = self.progress.newest.max(newest);
+        let records = fold(records);
+        let known = if records.is_empty() {
+            Vec::new()
+        } else {
+            let ids = records.iter().map(|dated| dated.record.id.clone()).collect();
+            self.gateway.store.fingerprints(self.key.clone(), ids).await?
+        };
+        if self.poller.filter_by_current_date {
+            self.rules.not_after = Some(self.progress.vendor_started.unwrap_or(self.progress.started));
+        }
+        let differences = compare(records, &known, &self.rules);
+        let planned = plan(differences, self.state.next_sequence, &plan::Poll {
+            key: &self.key,
+            sender: &self.sender,
+            id_field: &self.poller.id_field,
+            started: self.progress.started,
+            now,
+        });
+        if !done && planned.fingerprints.is_empty() && memo.is_none() {
+            return Ok(());
+        }
+        self.progress.events += planned.events;
+        let mut state = self.state.clone();
+        state.revision += 1;
+        state.next_sequence += planned.events;
+        state.continuation = continuation.map(|continuation| Continuation { progress: self.progress.clone(), ..continuation });
+        if done {
+            self.finish(&mut state, now);
+        }
+        let deliver = self.instance.events.callback_url.is_some();
+        let durability = if planned.notifications.is_empty() { Durability::Lazy } else { Durability::Synced };
+        let notify = deliver && planned.events > 0;
+        let page = PageCommit {
+            resource: self.key.clone(),
+            state: state.clone(),
+            fingerprints: planned.fingerprints,
+            notifications: planned.notifications,
+            deliver,
+            memo,
+            durability,
+        };
+        self.gateway.store.commit(page).await?;
+        self.state = state;
+        if notify {
+            self.gateway.deliveries.notify_one();
+        }
+        Ok(())
+    }
+
+    /// The run is done: the watermark moves.
+    fn finish(&self, state: &mut ResourceState, now: Timestamp) {
+        let progress = &self.progress;
+        let interval = Duration::from_millis(self.instance.events.refresh_interval_ms);
+        state.last = Some(report(progress, state.baselined, now, Outcome::Succeeded));
+        state.watermark = Some(watermark::advance(state.watermark, progress));
+        state.baselined = true;
+        state.projection = self.rules.projection;
+        if progress.checkpoint.is_some() {
+            state.checkpoint.clone_from(&progress.checkpoint);
+        }
+        state.failures = 0;
+        state.due = Some(schedule::next_due(state.due, interval, now));
+        info!(
+            records = progress.records,
+            events = progress.events,
+            requests = progress.requests,
+            took_ms = u64::try_from(now.since(progress.started).as_millis()).unwrap_or(u64::MAX),
+            watermark = %state.watermark.unwrap_or(Timestamp::EPOCH),
+            "poll done"
+        );
+    }
+
+    fn date(&mut self, record: Record) -> Dated {
+        let created = self.read(&record, record.created.as_ref(), |dates| &dates.created);
+        let updated = self.read(&record, record.updated.as_ref(), |dates| &dates.updated);
+        Dated { record, created, updated }
+    }
+
+    fn read(
+        &mut self,
+        record: &Record,
+        moment: Option<&Moment>,
+        reader: impl Fn(&DateReader) -> &FieldReader,
+    ) -> Option<Timestamp> {
+        let text = match moment? {
+            Moment::At(time) => return Some(*time),
+            Moment::Text(text) => text,
+        };
+        let field = reader(&self.dates);
+        match read_lenient(text, field.pattern.as_ref(), &field.zone) {
+            Ok(time) => Some(time),
+            Err(error) => {
+                let message = format!("record {}: {text:?} can't be read as a date: {error}", record.id);
+                let subject = field.name.clone();
+                self.add_problem(Problem { subject, code: "date-unreadable".into(), message });
+                None
+            }
+        }
+    }
+
+    fn add_problem(&mut self, problem: Problem) {
+        let problems = &mut self.progress.problems;
+        let said = problems.iter().any(|said| said.code == problem.code && said.subject == problem.subject);
+        if !said && problems.len() < PROBLEMS_MAX {
+            problems.push(problem);
+        }
+    }
+}
+
+/// The answer, unless the gateway stops first; what was sent is sent again after the restart.
+async fn until_stopped<T>(stop: &CancellationToken, work: impl Future<Output = T>) -> Result<T, Error> {
+    tokio::select! {
+        result = work => Ok(result),
+        () = stop.cancelled() => Err(Error::Stopping),
+    }
+}
+
+fn report(progress: &Progress, baselined: bool, now: Timestamp, outcome: Outcome) -> PollReport {
+    PollReport {
+        started: progress.started,
+        took_ms: u64::try_from(now.since(progress.started).as_millis()).unwrap_or(u64::MAX),
+        requests: progress.requests,
+        records: progress.records,
+        events: progress.events,
+        first: !baselined,
+        outcome,
+        problems: progress.problems.clone(),
+    }
+}
+
+fn date_fields(poller: &Poller) -> DateFields {
+    DateFields { created: poller.dates.created.paths.clone(), updated: poller.dates.updated.paths.clone() }
+}
+
+/// Patterns and zones of a poller, compiled once per poll.
+struct DateReader {
+    created: FieldReader,
+    updated: FieldReader,
+}
+
+struct FieldReader {
+    name: String,
+    pattern: Option<Pattern>,
+    zone: Zone,
+}
+
+impl DateReader {
+    fn new(poller: &Poller) -> Result<Self, (&'static str, String)> {
+        Ok(Self {
+            created: FieldReader::new(&poller.dates.created).map_err(|error| ("datesConfiguration.createdDateFormat", error))?,
+            updated: FieldReader::new(&poller.dates.updated).map_err(|error| ("datesConfiguration.updatedDateFormat", error))?,
+        })
+    }
+}
+
+impl FieldReader {
+    fn new(field: &DateField) -> Result<Self, String> {
+        let pattern = match field.pattern.as_str() {
+            "" => None,
+            text => Some(Pattern::parse_tolerant(text).map_err(|error| error.to_string())?.0),
+        };
+        let zone = Zone::parse(&field.zone).map_err(|error| error.to_string())?;
+        Ok(Self { name: field.paths.first().cloned().unwrap_or_default(), pattern, zone })
+    }
+}
+
+/// What follows from a failure.
+struct Verdict {
+    code: String,
+    blame: &'static str,
+    /// Least time to the next try.
+    wait: Duration,
+    /// No request of the whole account leaves for so long.
+    account_pause: Option<Duration>,
+    /// The next try starts from the watermark rather than where this one stopped.
+    anew: bool,
+    drop_checkpoint: bool,
+}
+
+impl Verdict {
+    fn of(error: &Error) -> Self {
+        let verdict = |code: &str, blame| Self {
+            code: code.into(),
+            blame,
+            wait: Duration::ZERO,
+            account_pause: None,
+            anew: true,
+            drop_checkpoint: false,
+        };
+        let fault = match error {
+            Error::Configuration { .. } => return verdict("bad-configuration", "configuration"),
+            Error::Reach(reach::Error::NotLoaded(_)) => return verdict("element-not-loaded", "gateway"),
+            Error::Reach(reach::Error::Sealed(..)) => return verdict("secret-sealed", "gateway"),
+            Error::Store(_) => return verdict("store", "gateway"),
+            Error::Stopping => return verdict("stopping", "gateway"),
+            Error::Paused(_) => return verdict("paused", "vendor"),
+            Error::Run(Failure::Call(error)) => return verdict(call_code(error), "element"),
+            Error::Run(Failure::Refused(_)) => return verdict("request-refused", "element"),
+            Error::Run(Failure::Stalled) => return verdict("stalled", "element"),
+            Error::Run(Failure::TooLong) => return verdict("too-long", "element"),
+            Error::Run(Failure::Fault(fault)) => fault,
+        };
+        let seconds = |seconds: Option<u32>| Duration::from_secs(seconds.unwrap_or(0).into());
+        let base = verdict(&fault.code, "vendor");
+        match &fault.remedy {
+            Remedy::Retry { after_seconds } => Self { wait: seconds(*after_seconds), anew: false, ..base },
+            Remedy::RateLimited { after_seconds } => {
+                let pause = if after_seconds.is_some() { seconds(*after_seconds) } else { RATE_LIMIT_PAUSE };
+                Self { wait: pause, account_pause: Some(pause), anew: false, ..base }
+            }
+            Remedy::RefreshAuth => Self { wait: CREDENTIALS_PAUSE, ..base },
+            Remedy::Restart => Self { drop_checkpoint: true, ..base },
+            Remedy::BadConfiguration => Self { blame: "configuration", ..base },
+            Remedy::Broken | Remedy::Other(_) => base,
+        }
+    }
+}
+
+fn call_code(error: &CallError) -> &'static str {
+    match error {
+        CallError::Trap(_) => "trap",
+        CallError::Deadline(_) => "deadline",
+        CallError::Memory(_) => "memory",
+        CallError::Output(_) => "output",
+        CallError::Contract(_) => "contract",
+        CallError::NotLoaded(_) => "element-not-loaded",
+    }
+}

@@ -1,0 +1,105 @@
+//! What an instance hands to its element and to the vendor port: configuration without secrets, and grants with them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::Gateway;
+use crate::domain::element::{Element, PropertyKind};
+use crate::domain::instance::Instance;
+use crate::domain::secret::Secret;
+use crate::ports::Grants;
+
+/// An instance's element with all that its runs need.
+#[derive(Clone)]
+pub struct Reach {
+    pub element: Arc<Element>,
+    /// As the WIT's `run.configuration` describes it.
+    pub configuration: Value,
+    pub grants: Arc<Grants>,
+}
+
+/// Why an instance cannot run at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("element {0:?} is not loaded; put its component into the elements directory")]
+    NotLoaded(String),
+    #[error("the secret {0} can't be opened: {1}; was vault.key in the data directory replaced? PATCH the instance with the secret to store it anew")]
+    Sealed(String, String),
+}
+
+impl Gateway {
+    /// `plain_secrets` holds secrets that are not stored yet: those of an instance that is being created or changed.
+    pub(crate) fn reach(&self, instance: &Instance, plain_secrets: &HashMap<String, Secret>) -> Result<Reach, Error> {
+        let element =
+            self.elements.find(&instance.element).ok_or_else(|| Error::NotLoaded(instance.element.clone()))?;
+        let manifest = &element.manifest;
+        let operator = self.settings.element_configuration.get(&manifest.key);
+        let mut configuration = Map::new();
+        let mut secrets: HashMap<String, Secret> = HashMap::new();
+        for property in &manifest.properties {
+            let set_by_operator = || operator.filter(|_| property.operator).and_then(|operator| operator.get(&property.key));
+            if property.secret {
+                if let Some(secret) = plain_secrets.get(&property.key) {
+                    secrets.insert(property.key.clone(), secret.clone());
+                } else if let Some(sealed) = instance.secrets.get(&property.key) {
+                    secrets.insert(property.key.clone(), self.unseal(&property.key, sealed)?);
+                } else if let Some(text) = set_by_operator() {
+                    secrets.insert(property.key.clone(), Secret::new(text));
+                }
+            } else {
+                let value = instance.configuration.get(&property.key).cloned();
+                let value = value.or_else(|| set_by_operator().map(|text| Value::from(text.as_str())));
+                if let Some(value) = value.or_else(|| property.default.clone()) {
+                    configuration.insert(property.key.clone(), typed(property.kind, value));
+                }
+            }
+        }
+        let account = manifest.account.iter().filter_map(|key| configuration.get(key));
+        let account = account.fold(manifest.key.clone(), |name, value| format!("{name}|{value}"));
+        let origins = manifest.hosts_from.iter().filter_map(|key| configuration.get(key)?.as_str());
+        let origins = origins.filter_map(origin_of).collect();
+        let mut names: Vec<&str> = secrets.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        configuration.insert("$secrets".into(), Value::from(names));
+        let grants = Grants {
+            hosts: manifest.hosts.clone(),
+            origins,
+            secrets,
+            account,
+            limits: manifest.limits.clone(),
+            response_headers: manifest.response_headers.clone(),
+        };
+        Ok(Reach { configuration: Value::Object(configuration), grants: Arc::new(grants), element })
+    }
+
+    pub(crate) fn unseal(&self, key: &str, sealed: &str) -> Result<Secret, Error> {
+        let refuse = |reason: String| Error::Sealed(key.to_owned(), reason);
+        let sealed = STANDARD.decode(sealed).map_err(|error| refuse(error.to_string()))?;
+        let plain = self.vault.open(&sealed).map_err(|error| refuse(error.to_string()))?;
+        String::from_utf8(plain).map(Secret::new).map_err(|_| refuse("not text".into()))
+    }
+
+    pub(crate) fn seal(&self, secret: &Secret) -> String {
+        STANDARD.encode(self.vault.seal(secret.expose().as_bytes()))
+    }
+}
+
+/// `https://ww2.autotask.net/Mvc/x` -> `https://ww2.autotask.net`
+fn origin_of(text: &str) -> Option<String> {
+    let url = Url::parse(text).ok()?;
+    url.has_host().then(|| url.origin().ascii_serialization())
+}
+
+/// Booleans and integers come as strings from Cloud Elements' clients; the element gets what its manifest says.
+fn typed(kind: PropertyKind, value: Value) -> Value {
+    match (kind, &value) {
+        (PropertyKind::Boolean, Value::String(text)) => text.trim().parse::<bool>().map_or(value, Value::Bool),
+        (PropertyKind::Integer, Value::String(text)) => text.trim().parse::<i64>().map_or(value, Value::from),
+        _ => value,
+    }
+}

@@ -1,0 +1,146 @@
+//! Drives one run of an element: call, send what it asks for, call again. Shared by polls, hub reads and checks.
+//! Knows nothing of fingerprints or events.
+
+use std::sync::Arc;
+
+use futures_util::future::try_join_all;
+
+use super::Gateway;
+use super::reach::Reach;
+use crate::domain::id::Digest;
+use crate::domain::poll::Continuation;
+use crate::domain::run::{Fault, Next, Operation, Request, Response, Run, Step};
+use crate::domain::time::Timestamp;
+use crate::engine::retry::http_date;
+use crate::ports::{Call, CallError, Refusal};
+
+/// Steps of one run; beyond it the element is thought to be going in circles. 10,000 pages of 500 are five million records.
+pub const STEPS_PER_RUN_MAX: u32 = 10_000;
+
+/// Longest that one `wait-ms` may ask for: beyond it an element must answer a fault.
+const WAIT_MS_MAX: u32 = 60_000;
+
+/// Why a run ended without `done`.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error("{}", .0.message)]
+    Fault(Fault),
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error("the element asked for a request that it may not send: {0}")]
+    Refused(#[from] Refusal),
+    #[error("the element sent the same requests from the same state twice; it is going in circles")]
+    Stalled,
+    #[error("the run took more than {STEPS_PER_RUN_MAX} steps")]
+    TooLong,
+}
+
+/// A run under way.
+pub struct Runner {
+    reach: Reach,
+    run: Arc<Run>,
+    state: Vec<u8>,
+    requests: Vec<Request>,
+    steps: u32,
+    /// Requests sent so far.
+    pub sent: u32,
+    /// The `Date` of the first answer.
+    pub vendor_date: Option<Timestamp>,
+}
+
+/// What to do after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Call `answer` and then `advance`.
+    GoOn,
+    Done,
+}
+
+impl Runner {
+    pub fn new(reach: Reach, operation: Operation, memo: Option<Vec<u8>>, now: Timestamp) -> Self {
+        let run = Run { operation, configuration: reach.configuration.clone(), memo, now };
+        Self { reach, run: Arc::new(run), state: Vec::new(), requests: Vec::new(), steps: 0, sent: 0, vendor_date: None }
+    }
+
+    /// Goes on where another run of the same component stopped. The first call must be `answer`.
+    pub fn resume(reach: Reach, continuation: Continuation) -> Self {
+        let Continuation { run, state, requests, progress, .. } = continuation;
+        // Credentials and addresses may have been mended since.
+        let run = Run { configuration: reach.configuration.clone(), ..run };
+        Self {
+            reach,
+            run: Arc::new(run),
+            state,
+            requests,
+            steps: 1,
+            sent: progress.requests,
+            vendor_date: progress.vendor_started,
+        }
+    }
+
+    /// The component that this run began with.
+    pub fn digest(&self) -> Digest {
+        self.reach.element.digest
+    }
+
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// State and requests to go on from.
+    pub fn position(&self) -> (&[u8], &[Request]) {
+        (&self.state, &self.requests)
+    }
+
+    pub async fn begin(&mut self, gateway: &Gateway) -> Result<(Step, Then), Failure> {
+        self.call(gateway, Call::Begin).await
+    }
+
+    /// Sends what the last step asked for, all at once, and waits for every answer.
+    pub async fn answer(&mut self, gateway: &Gateway) -> Result<Vec<Response>, Failure> {
+        let sends = self.requests.iter().map(|request| gateway.vendor.send(request.clone(), self.reach.grants.clone()));
+        let responses = try_join_all(sends).await?;
+        self.sent += u32::try_from(responses.len()).unwrap_or(u32::MAX);
+        if self.vendor_date.is_none() {
+            self.vendor_date = responses.iter().find_map(date_of);
+        }
+        Ok(responses)
+    }
+
+    pub async fn advance(&mut self, gateway: &Gateway, responses: Vec<Response>) -> Result<(Step, Then), Failure> {
+        let state = std::mem::take(&mut self.state);
+        let (before, requests) = (state.clone(), std::mem::take(&mut self.requests));
+        let (step, then) = self.call(gateway, Call::Advance { state, responses }).await?;
+        if then == Then::GoOn && self.state == before && self.requests == requests {
+            return Err(Failure::Stalled);
+        }
+        Ok((step, then))
+    }
+
+    async fn call(&mut self, gateway: &Gateway, call: Call) -> Result<(Step, Then), Failure> {
+        self.steps += 1;
+        if self.steps > STEPS_PER_RUN_MAX {
+            return Err(Failure::TooLong);
+        }
+        let called = gateway.elements.call(self.reach.element.digest, self.run.clone(), call).await?;
+        let mut step = called.map_err(Failure::Fault)?;
+        self.state = std::mem::take(&mut step.state);
+        let then = match &mut step.next {
+            Next::Send(requests) => {
+                self.requests = std::mem::take(requests);
+                Then::GoOn
+            }
+            Next::WaitMs(wait) => {
+                let wait = (*wait).clamp(1, WAIT_MS_MAX);
+                gateway.clock.sleep(std::time::Duration::from_millis(wait.into())).await;
+                Then::GoOn
+            }
+            Next::Done => Then::Done,
+        };
+        Ok((step, then))
+    }
+}
+
+fn date_of(response: &Response) -> Option<Timestamp> {
+    http_date(response.header("date")?)
+}

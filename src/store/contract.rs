@@ -1,0 +1,543 @@
+//! What every store must do, whatever lies under it. Each function is one sentence of the port's contract.
+//! Names no store: `contract!` makes a test of each of them for the store that `open` gives.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::domain::delivery::{Attempt, Delivery, DeliveryStatus, OutboxId, Outgoing};
+use crate::domain::event::{Change, Event, Notification};
+use crate::domain::id::{InstanceId, ResourceKey};
+use crate::domain::instance::{Events, FirstSight, Instance};
+use crate::domain::poll::ResourceState;
+use crate::domain::record::Fingerprint;
+use crate::domain::time::Timestamp;
+use crate::ports::{Durability, PageCommit, Settlement, Store, StoreError};
+
+type Given = Arc<dyn Store>;
+
+/// One test for each sentence. `$open` is an async function that gives a fresh store, and what must live as long as it.
+macro_rules! contract {
+    ($open:path) => {
+        $crate::store::contract::contract! { $open:
+            an_instance_is_found_by_id_and_by_token
+            ids_are_given_once
+            an_update_replaces_the_instance_and_its_rows
+            an_update_does_not_take_a_row_back
+            a_removed_resource_starts_anew_when_it_comes_back
+            a_deleted_instance_is_gone_with_all_it_had
+            a_commit_is_read_back
+            a_commit_that_expects_another_revision_changes_nothing
+            a_memo_is_set_kept_and_cleared
+            fingerprints_are_those_of_a_map
+            polls_are_due_in_the_order_of_their_times
+            the_next_poll_is_the_first_one_later
+            the_outbox_gives_what_is_alive_in_order_of_commit
+            a_settlement_moves_the_next_attempt
+            what_is_not_to_be_delivered_is_stored_all_the_same
+            notifications_are_paged_from_the_newest
+            purging_drops_old_batches_that_are_settled
+            settling_what_is_gone_is_no_error
+        }
+    };
+    ($open:path: $($sentence:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $sentence() {
+                let (store, _guard) = $open().await;
+                $crate::store::contract::$sentence(store).await;
+            }
+        )*
+    };
+}
+pub(super) use contract;
+
+pub(super) fn at(ms: i64) -> Timestamp {
+    Timestamp::from_ms(1_700_000_000_000 + ms)
+}
+
+pub(super) fn instance(token: &str) -> Instance {
+    Instance {
+        id: InstanceId(0),
+        name: format!("name of {token}"),
+        element: "autotaskcrm".into(),
+        tags: vec!["a".into()],
+        created: at(0),
+        updated: at(1),
+        token_hash: token.into(),
+        enabled: true,
+        configuration: BTreeMap::from([("k".into(), serde_json::json!({"a": [1, "x"]}))]),
+        secrets: BTreeMap::new(),
+        events: Events {
+            enabled: true,
+            callback_url: Some("http://127.0.0.1:1/".into()),
+            refresh_interval_ms: 60_000,
+            first_sight: FirstSight::Since(at(-5)),
+            pollers: Vec::new(),
+        },
+        warnings: Vec::new(),
+    }
+}
+
+pub(super) fn fingerprint(digest: u128, version: u32) -> Fingerprint {
+    Fingerprint {
+        digest,
+        projection: 70_000,
+        version,
+        deleted: version.is_multiple_of(3),
+    }
+}
+
+pub(super) fn notification(name: &str, created: Timestamp, body_bytes: usize) -> Notification {
+    Notification {
+        id: format!("msg_{name}"),
+        resource: "accounts".into(),
+        created,
+        events: vec![Event {
+            id: format!("evt_{name}"),
+            sequence: 1,
+            change: Change::Created,
+            record: name.into(),
+            date: created,
+        }],
+        body: vec![b'x'; body_bytes].into(),
+    }
+}
+
+pub(super) fn key(instance: InstanceId, resource: &str) -> ResourceKey {
+    ResourceKey {
+        instance,
+        resource: resource.into(),
+    }
+}
+
+/// An instance with one resource, `accounts`, that has never been polled.
+pub(super) async fn create(store: &dyn Store, token: &str) -> ResourceKey {
+    let rows = vec![("accounts".into(), ResourceState::new(Some(at(0))))];
+    let created = store.create_instance(instance(token), rows).await.unwrap();
+    key(created.id, "accounts")
+}
+
+/// The commit that follows on what is stored now.
+pub(super) async fn next_page(store: &dyn Store, resource: &ResourceKey) -> PageCommit {
+    let mut state = store.resource(resource.clone()).await.unwrap().unwrap();
+    state.revision += 1;
+    PageCommit {
+        resource: resource.clone(),
+        state,
+        fingerprints: Vec::new(),
+        notifications: Vec::new(),
+        deliver: true,
+        memo: None,
+        durability: Durability::Synced,
+    }
+}
+
+pub(super) async fn notify(store: &dyn Store, resource: &ResourceKey, notifications: Vec<Notification>) {
+    let mut page = next_page(store, resource).await;
+    page.notifications = notifications;
+    store.commit(page).await.unwrap();
+}
+
+fn settlement(resource: &ResourceKey, id: OutboxId, status: DeliveryStatus, due: Option<Timestamp>) -> Settlement {
+    Settlement {
+        instance: resource.instance,
+        id,
+        delivery: Delivery {
+            status,
+            attempts: 2,
+            due,
+            last: Some(Attempt {
+                at: at(1),
+                took_ms: 7,
+                status: Some(503),
+                error: Some("busy".into()),
+            }),
+        },
+    }
+}
+
+fn names(outgoing: &[Outgoing]) -> Vec<&str> {
+    outgoing.iter().map(|one| one.notification.events[0].record.as_str()).collect()
+}
+
+fn is_conflict<T>(result: Result<T, StoreError>) -> bool {
+    matches!(result, Err(StoreError::Conflict(_)))
+}
+
+/// Scrambles a number: dice with a seed.
+fn scramble(number: u64) -> u64 {
+    let mixed = (number.wrapping_add(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    (mixed ^ (mixed >> 29)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 16
+}
+
+pub(super) async fn an_instance_is_found_by_id_and_by_token(store: Given) {
+    let rows = vec![
+        ("contacts".to_owned(), ResourceState::new(None)),
+        ("accounts".to_owned(), ResourceState::new(Some(at(3)))),
+    ];
+    let created = store.create_instance(instance("t1"), rows.clone()).await.unwrap();
+    let found = store.instance(created.id).await.unwrap().unwrap();
+    let wanted = Instance {
+        id: created.id,
+        ..instance("t1")
+    };
+    assert_eq!(serde_json::to_value(&found).unwrap(), serde_json::to_value(&wanted).unwrap());
+    assert_eq!(store.instance_by_token("t1".into()).await.unwrap().unwrap().id, created.id);
+    assert!(store.instance_by_token("t".into()).await.unwrap().is_none());
+    assert!(store.instance(InstanceId(99)).await.unwrap().is_none());
+    let by_name: Vec<_> = rows.into_iter().rev().collect();
+    assert_eq!(store.resources(created.id).await.unwrap(), by_name);
+    assert!(is_conflict(store.create_instance(instance("t1"), Vec::new()).await));
+}
+
+pub(super) async fn ids_are_given_once(store: Given) {
+    let mut ids = Vec::new();
+    for token in ["a", "b", "c"] {
+        ids.push(create(&*store, token).await.instance);
+    }
+    assert!(store.delete_instance(ids[2]).await.unwrap());
+    let last = create(&*store, "d").await.instance;
+    assert!(last > ids[2]);
+    let all: Vec<_> = store.instances().await.unwrap().into_iter().map(|one| one.id).collect();
+    assert_eq!(all, [ids[0], ids[1], last]);
+}
+
+pub(super) async fn an_update_replaces_the_instance_and_its_rows(store: Given) {
+    let resource = create(&*store, "old").await;
+    let mut state = ResourceState::new(Some(at(77)));
+    state.revision = 1;
+    let update = Instance {
+        id: resource.instance,
+        name: "renamed".into(),
+        ..instance("new")
+    };
+    let rows = vec![
+        ("accounts".to_owned(), state.clone()),
+        ("tasks".to_owned(), ResourceState::new(None)),
+    ];
+    store.update_instance(update.clone(), rows.clone(), Vec::new()).await.unwrap();
+    assert_eq!(store.instance(resource.instance).await.unwrap().unwrap().name, "renamed");
+    assert_eq!(store.resources(resource.instance).await.unwrap(), rows);
+    assert!(store.instance_by_token("old".into()).await.unwrap().is_none());
+    assert!(store.instance_by_token("new".into()).await.unwrap().is_some());
+    assert_eq!(store.next_poll(at(-1)).await.unwrap(), Some(at(77)));
+
+    let unknown = Instance {
+        id: InstanceId(99),
+        ..update
+    };
+    assert!(is_conflict(store.update_instance(unknown, Vec::new(), Vec::new()).await));
+}
+
+pub(super) async fn an_update_does_not_take_a_row_back(store: Given) {
+    let resource = create(&*store, "t").await;
+    store.commit(next_page(&*store, &resource).await).await.unwrap();
+    let page = next_page(&*store, &resource).await;
+    let update = Instance {
+        id: resource.instance,
+        name: "renamed".into(),
+        ..instance("t")
+    };
+    let same = vec![("accounts".to_owned(), store.resource(resource.clone()).await.unwrap().unwrap())];
+    assert!(is_conflict(store.update_instance(update.clone(), same.clone(), Vec::new()).await));
+    assert_ne!(store.instance(resource.instance).await.unwrap().unwrap().name, "renamed");
+    let mut higher = same;
+    higher[0].1.revision += 1;
+    store.update_instance(update, higher, Vec::new()).await.unwrap();
+    // A poll that was running when the row was replaced.
+    assert!(is_conflict(store.commit(page).await));
+}
+
+pub(super) async fn a_removed_resource_starts_anew_when_it_comes_back(store: Given) {
+    let resource = create(&*store, "t").await;
+    let ids: Vec<String> = (0..300).map(|id| id.to_string()).collect();
+    let mut page = next_page(&*store, &resource).await;
+    page.fingerprints = ids.iter().map(|id| (id.clone(), fingerprint(1, 1))).collect();
+    store.commit(page).await.unwrap();
+    let update = Instance {
+        id: resource.instance,
+        ..instance("t")
+    };
+    store.update_instance(update.clone(), Vec::new(), vec!["accounts".into()]).await.unwrap();
+    assert_eq!(store.resource(resource.clone()).await.unwrap(), None);
+    assert_eq!(store.fingerprints(resource.clone(), ids.clone()).await.unwrap(), vec![None; 300]);
+    assert_eq!(store.next_poll(at(-1)).await.unwrap(), None);
+    let rows = vec![("accounts".to_owned(), ResourceState::new(None))];
+    store.update_instance(update, rows, Vec::new()).await.unwrap();
+    assert_eq!(store.fingerprints(resource, ids).await.unwrap(), vec![None; 300]);
+}
+
+pub(super) async fn a_deleted_instance_is_gone_with_all_it_had(store: Given) {
+    let gone = create(&*store, "gone").await;
+    let kept = create(&*store, "kept").await;
+    for resource in [&gone, &kept] {
+        let mut page = next_page(&*store, resource).await;
+        page.fingerprints = (0..500).map(|id| (id.to_string(), fingerprint(id, 1))).collect();
+        page.notifications = (0..40).map(|n| notification(&n.to_string(), at(5), 9_000)).collect();
+        page.memo = Some(b"memo".to_vec());
+        store.commit(page).await.unwrap();
+    }
+    let page = next_page(&*store, &gone).await;
+    assert!(store.delete_instance(gone.instance).await.unwrap());
+    assert!(!store.delete_instance(gone.instance).await.unwrap());
+    assert!(store.instance(gone.instance).await.unwrap().is_none());
+    assert!(store.instance_by_token("gone".into()).await.unwrap().is_none());
+    assert_eq!(store.memo(gone.instance).await.unwrap(), None);
+    assert!(store.resources(gone.instance).await.unwrap().is_empty());
+    assert!(store.outbox(gone.instance, 10).await.unwrap().is_empty());
+    assert!(store.notifications(gone.instance, None, 10).await.unwrap().is_empty());
+    assert_eq!(store.fingerprints(gone.clone(), vec!["7".into()]).await.unwrap(), [None]);
+    assert!(is_conflict(store.commit(page).await));
+    let running = Arc::new(HashSet::new());
+    assert_eq!(store.due_polls(at(9), running, 9).await.unwrap(), std::slice::from_ref(&kept));
+    assert_eq!(store.due_deliveries(at(9), 9).await.unwrap(), [kept.instance]);
+    assert_eq!(store.next_delivery(at(4)).await.unwrap(), Some(at(5)));
+
+    assert_eq!(store.outbox(kept.instance, 100).await.unwrap().len(), 40);
+    assert_eq!(store.memo(kept.instance).await.unwrap().as_deref(), Some(&b"memo"[..]));
+    assert_eq!(store.fingerprints(kept, vec!["7".into()]).await.unwrap(), [Some(fingerprint(7, 1))]);
+}
+
+pub(super) async fn a_commit_is_read_back(store: Given) {
+    let resource = create(&*store, "t").await;
+    let mut page = next_page(&*store, &resource).await;
+    page.state.watermark = Some(at(40));
+    page.state.checkpoint = Some(vec![0, 1, 255]);
+    page.fingerprints = vec![("7".into(), fingerprint(u128::MAX, 1)), ("".into(), fingerprint(3, 9))];
+    page.notifications = vec![notification("1", at(2), 10), notification("2", at(3), 100_000)];
+    let committed = page.clone();
+    store.commit(page).await.unwrap();
+    assert_eq!(store.resource(resource.clone()).await.unwrap(), Some(committed.state));
+    let known = store.fingerprints(resource.clone(), vec!["".into(), "8".into(), "7".into()]).await.unwrap();
+    assert_eq!(known, [Some(fingerprint(3, 9)), None, Some(fingerprint(u128::MAX, 1))]);
+    let outbox = store.outbox(resource.instance, 10).await.unwrap();
+    let notifications: Vec<_> = outbox.iter().map(|one| one.notification.clone()).collect();
+    assert_eq!(notifications, committed.notifications);
+    let waiting = |due| Delivery {
+        status: DeliveryStatus::Waiting,
+        attempts: 0,
+        due: Some(due),
+        last: None,
+    };
+    assert_eq!(outbox[0].delivery, waiting(at(2)));
+    assert_eq!(outbox[1].delivery, waiting(at(3)));
+    assert!(outbox[0].id < outbox[1].id);
+}
+
+pub(super) async fn a_commit_that_expects_another_revision_changes_nothing(store: Given) {
+    let resource = create(&*store, "t").await;
+    for wrong in [0, 2, u64::MAX] {
+        let mut page = next_page(&*store, &resource).await;
+        page.state.revision = wrong;
+        page.state.due = Some(at(1_000));
+        page.fingerprints = vec![("7".into(), fingerprint(1, 1))];
+        page.notifications = vec![notification("1", at(2), 10)];
+        page.memo = Some(b"memo".to_vec());
+        assert!(is_conflict(store.commit(page).await), "{wrong}");
+    }
+    let mut page = next_page(&*store, &resource).await;
+    page.resource.resource = "unknown".into();
+    assert!(is_conflict(store.commit(page).await));
+    assert_eq!(
+        store.resource(resource.clone()).await.unwrap(),
+        Some(ResourceState::new(Some(at(0))))
+    );
+    assert_eq!(store.fingerprints(resource.clone(), vec!["7".into()]).await.unwrap(), [None]);
+    assert!(store.notifications(resource.instance, None, 9).await.unwrap().is_empty());
+    assert_eq!(store.memo(resource.instance).await.unwrap(), None);
+    assert_eq!(store.next_poll(at(0)).await.unwrap(), None);
+}
+
+pub(super) async fn a_memo_is_set_kept_and_cleared(store: Given) {
+    let resource = create(&*store, "t").await;
+    for (memo, wanted) in [
+        (None, None),
+        (Some(b"zone".to_vec()), Some(b"zone".to_vec())),
+        (None, Some(b"zone".to_vec())),
+        (Some(Vec::new()), None),
+    ] {
+        let mut page = next_page(&*store, &resource).await;
+        page.memo = memo;
+        store.commit(page).await.unwrap();
+        assert_eq!(store.memo(resource.instance).await.unwrap(), wanted);
+    }
+}
+
+pub(super) async fn fingerprints_are_those_of_a_map(store: Given) {
+    let resource = create(&*store, "t").await;
+    let mut model: HashMap<String, Fingerprint> = HashMap::new();
+    for round in 0..60 {
+        let ids: HashSet<String> = (0..200).map(|place| any_id(round, place)).collect();
+        let ids: Vec<String> = ids.into_iter().collect();
+        let known = store.fingerprints(resource.clone(), ids.clone()).await.unwrap();
+        for (id, known) in ids.iter().zip(known) {
+            assert_eq!(known.as_ref(), model.get(id), "round {round}, id {id:?}");
+        }
+        let mut page = next_page(&*store, &resource).await;
+        let changed = ids.iter().enumerate().filter(|(place, _)| scramble(*place as u64) % 3 > 0);
+        page.fingerprints = changed
+            .map(|(place, id)| (id.clone(), fingerprint(u128::from(scramble(round * 1_000 + place as u64)), round as u32)))
+            .collect();
+        page.durability = if round % 8 == 0 { Durability::Synced } else { Durability::Lazy };
+        model.extend(page.fingerprints.iter().cloned());
+        store.commit(page).await.unwrap();
+    }
+    let ids: Vec<String> = model.keys().cloned().collect();
+    let known = store.fingerprints(resource, ids.clone()).await.unwrap();
+    for (id, known) in ids.iter().zip(known) {
+        assert_eq!(known.as_ref(), model.get(id), "{id:?}");
+    }
+}
+
+/// Neighbours, scattered numbers, words, numbers with zeros in front, long ones, and the empty one.
+fn any_id(round: u64, place: u64) -> String {
+    let dice = scramble(round * 977 + place);
+    match round % 5 {
+        0 => (10_000 + round * 120 + place).to_string(),
+        1 => (dice % 100_000).to_string(),
+        2 => format!("id-{}", dice % 3_000),
+        3 if place == 0 => String::new(),
+        3 => format!("{:0>width$}", dice % 50, width = (dice >> 8) as usize % 40),
+        _ => format!("{:x<length$}", dice % 40, length = (dice >> 8) as usize % 1_025),
+    }
+}
+
+pub(super) async fn polls_are_due_in_the_order_of_their_times(store: Given) {
+    let dues = [Some(30), Some(-9_000_000_000_000), None, Some(10), Some(20), Some(31)];
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let rows = names.iter().zip(dues);
+    let rows = rows.map(|(name, due)| ((*name).to_owned(), ResourceState::new(due.map(at)))).collect();
+    let id = store.create_instance(instance("t"), rows).await.unwrap().id;
+    let due = async |running: &[&str], limit| {
+        let running = running.iter().map(|name| key(id, name)).collect();
+        let due = store.due_polls(at(30), Arc::new(running), limit).await.unwrap();
+        due.into_iter().map(|key| key.resource).collect::<Vec<_>>()
+    };
+    assert_eq!(due(&[], 9).await, ["b", "d", "e", "a"]);
+    assert_eq!(due(&["b", "e"], 2).await, ["d", "a"]);
+    let mut page = next_page(&*store, &key(id, "d")).await;
+    page.state.due = Some(at(25));
+    store.commit(page).await.unwrap();
+    let mut page = next_page(&*store, &key(id, "b")).await;
+    page.state.due = None;
+    store.commit(page).await.unwrap();
+    assert_eq!(due(&[], 9).await, ["e", "d", "a"]);
+}
+
+pub(super) async fn the_next_poll_is_the_first_one_later(store: Given) {
+    assert_eq!(store.next_poll(at(0)).await.unwrap(), None);
+    let rows = [10, 20].map(|due| (due.to_string(), ResourceState::new(Some(at(due)))));
+    store.create_instance(instance("t"), rows.into()).await.unwrap();
+    for (after, wanted) in [(0, Some(10)), (9, Some(10)), (10, Some(20)), (20, None)] {
+        assert_eq!(store.next_poll(at(after)).await.unwrap(), wanted.map(at), "{after}");
+    }
+    assert_eq!(store.next_poll(Timestamp::from_ms(i64::MAX)).await.unwrap(), None);
+}
+
+pub(super) async fn the_outbox_gives_what_is_alive_in_order_of_commit(store: Given) {
+    let resource = create(&*store, "t").await;
+    notify(&*store, &resource, vec![notification("a", at(9), 10), notification("b", at(9), 10)]).await;
+    notify(&*store, &resource, vec![notification("c", at(1), 10)]).await;
+    notify(&*store, &resource, vec![notification("d", at(5), 10)]).await;
+    let outbox = store.outbox(resource.instance, 9).await.unwrap();
+    assert_eq!(names(&outbox), ["a", "b", "c", "d"]);
+    assert_eq!(names(&store.outbox(resource.instance, 1).await.unwrap()), ["a", "b"], "whole batches");
+    assert_eq!(names(&store.outbox(resource.instance, 3).await.unwrap()), ["a", "b", "c"]);
+
+    let settled = [0, 2].map(|place| settlement(&resource, outbox[place].id, DeliveryStatus::Delivered, None));
+    store.settle(settled.into()).await.unwrap();
+    assert_eq!(names(&store.outbox(resource.instance, 9).await.unwrap()), ["b", "d"]);
+    let dead = settlement(&resource, outbox[1].id, DeliveryStatus::Dead, None);
+    store.settle(vec![dead]).await.unwrap();
+    assert_eq!(names(&store.outbox(resource.instance, 9).await.unwrap()), ["d"]);
+}
+
+pub(super) async fn a_settlement_moves_the_next_attempt(store: Given) {
+    let first = create(&*store, "1").await;
+    let second = create(&*store, "2").await;
+    notify(&*store, &first, vec![notification("a", at(10), 10), notification("b", at(10), 10)]).await;
+    notify(&*store, &second, vec![notification("c", at(20), 10)]).await;
+    let due = async |ms| store.due_deliveries(at(ms), 9).await.unwrap();
+    assert_eq!(due(9).await, []);
+    assert_eq!(due(10).await, [first.instance]);
+    assert_eq!(due(20).await, [first.instance, second.instance]);
+    assert_eq!(store.due_deliveries(at(20), 1).await.unwrap(), [first.instance]);
+    assert_eq!(store.next_delivery(at(10)).await.unwrap(), Some(at(20)));
+
+    let outbox = store.outbox(first.instance, 9).await.unwrap();
+    let retry = |place: usize, ms| settlement(&first, outbox[place].id, DeliveryStatus::Retry, Some(at(ms)));
+    store.settle(vec![retry(0, 30), retry(1, 40)]).await.unwrap();
+    assert_eq!(due(29).await, [second.instance]);
+    assert_eq!(due(30).await, [second.instance, first.instance]);
+    // Each time counts, not the batch's first alone.
+    assert_eq!(store.next_delivery(at(30)).await.unwrap(), Some(at(40)));
+    let stored = store.outbox(first.instance, 9).await.unwrap();
+    assert_eq!(stored[1].delivery, retry(1, 40).delivery);
+
+    let delivered = settlement(&first, outbox[0].id, DeliveryStatus::Delivered, None);
+    store.settle(vec![delivered]).await.unwrap();
+    assert_eq!(due(39).await, [second.instance]);
+    assert_eq!(store.next_delivery(at(20)).await.unwrap(), Some(at(40)));
+}
+
+pub(super) async fn what_is_not_to_be_delivered_is_stored_all_the_same(store: Given) {
+    let resource = create(&*store, "t").await;
+    let mut page = next_page(&*store, &resource).await;
+    page.deliver = false;
+    page.notifications = vec![notification("a", at(1), 10)];
+    store.commit(page).await.unwrap();
+    assert!(store.outbox(resource.instance, 9).await.unwrap().is_empty());
+    assert!(store.due_deliveries(at(99), 9).await.unwrap().is_empty());
+    assert_eq!(store.next_delivery(at(0)).await.unwrap(), None);
+    let stored = store.notifications(resource.instance, None, 9).await.unwrap();
+    assert_eq!(names(&stored), ["a"]);
+    assert_eq!(stored[0].delivery.status, DeliveryStatus::Stored);
+}
+
+pub(super) async fn notifications_are_paged_from_the_newest(store: Given) {
+    let resource = create(&*store, "t").await;
+    let all: Vec<String> = (0..50).map(|n| n.to_string()).collect();
+    for chunk in all.chunks(7) {
+        let notifications = chunk.iter().map(|name| notification(name, at(1), 20_000)).collect();
+        notify(&*store, &resource, notifications).await;
+    }
+    let outbox = store.outbox(resource.instance, 1).await.unwrap();
+    let delivered = settlement(&resource, outbox[0].id, DeliveryStatus::Delivered, None);
+    store.settle(vec![delivered]).await.unwrap();
+    let mut read = Vec::new();
+    let mut before = None;
+    loop {
+        let page = store.notifications(resource.instance, before, 4).await.unwrap();
+        assert!(page.len() <= 4);
+        let Some(last) = page.last() else { break };
+        before = Some(last.id);
+        read.extend(names(&page).into_iter().map(str::to_owned));
+    }
+    let newest_first: Vec<String> = all.into_iter().rev().collect();
+    assert_eq!(read, newest_first);
+}
+
+pub(super) async fn purging_drops_old_batches_that_are_settled(store: Given) {
+    let resource = create(&*store, "t").await;
+    for (name, created) in [("a", 1), ("b", 2), ("c", 3), ("d", 4), ("e", 5)] {
+        notify(&*store, &resource, vec![notification(name, at(created), 10)]).await;
+    }
+    let outbox = store.outbox(resource.instance, 9).await.unwrap();
+    let settled = [0, 2, 3, 4].map(|place| settlement(&resource, outbox[place].id, DeliveryStatus::Dead, None));
+    store.settle(settled.into()).await.unwrap();
+    assert_eq!(store.purge(at(5), 2).await.unwrap(), 2);
+    assert_eq!(store.purge(at(5), 2).await.unwrap(), 1);
+    assert_eq!(store.purge(at(5), 2).await.unwrap(), 0);
+    let kept = store.notifications(resource.instance, None, 9).await.unwrap();
+    assert_eq!(names(&kept), ["e", "b"]);
+    assert_eq!(names(&store.outbox(resource.instance, 9).await.unwrap()), ["b"]);
+}
+
+pub(super) async fn settling_what_is_gone_is_no_error(store: Given) {
+    let resource = create(&*store, "t").await;
+    let id = OutboxId { batch: 77, index: 3 };
+    let unknown = settlement(&resource, id, DeliveryStatus::Retry, Some(at(1)));
+    store.settle(vec![unknown]).await.unwrap();
+    assert_eq!(store.next_delivery(at(0)).await.unwrap(), None);
+    assert!(store.notifications(resource.instance, None, 9).await.unwrap().is_empty());
+}
