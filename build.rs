@@ -30,13 +30,14 @@ fn embed_elements() -> Result<()> {
     let out_dir = PathBuf::from(variable("OUT_DIR")?);
     let built = elements::build(Build {
         root: &root,
+        folder: elements::PLUGINS,
         out_dir: &out_dir,
         target_dir: &target_dir(&root, &out_dir),
         detail: Detail::Problems,
         log: &mut |line| eprintln!("{line}"),
     })?;
     let mut code = String::from("/// The elements that travel inside the program: key and component.\n");
-    code.push_str("pub static BUILTIN: &[(&str, &[u8])] = &[\n");
+    code.push_str("pub(super) static BUILTIN: &[(&str, &[u8])] = &[\n");
     for element in built {
         writeln!(
             code,
@@ -61,7 +62,7 @@ fn watch(root: &Path) -> Result<()> {
     ] {
         println!("cargo:rerun-if-changed={shared}");
     }
-    for key in elements::keys(root)? {
+    for key in elements::keys(root, elements::PLUGINS)? {
         for part in ["src", "Cargo.toml", "manifest.json"] {
             println!("cargo:rerun-if-changed=plugins/{key}/{part}");
         }

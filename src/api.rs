@@ -39,29 +39,51 @@ pub(crate) struct Api {
 ///
 /// # Errors
 /// The listener's.
-pub async fn serve(listener: TcpListener, router: Router, stopped: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stopped: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
     axum::serve(listener, router).with_graceful_shutdown(stopped).await
 }
 
 /// All routes.
 pub fn router(gateway: Arc<Gateway>, account: Account) -> Router {
-    let api = Api { gateway, account: Arc::new(account) };
+    let api = Api {
+        gateway,
+        account: Arc::new(account),
+    };
     let routes = Router::new()
         .route("/health", get(health::health))
         .route("/elements", get(elements::list))
         .route("/elements/{key}", get(elements::one))
         .route("/elements/{key}/metadata", get(elements::metadata))
-        .route("/elements/{key}/instances", get(instances::list_of_element).post(instances::create_of_element))
+        .route(
+            "/elements/{key}/instances",
+            get(instances::list_of_element).post(instances::create_of_element),
+        )
         .route(
             "/instances",
-            get(instances::list).post(instances::create).patch(instances::patch_own).put(instances::put_own),
+            get(instances::list)
+                .post(instances::create)
+                .patch(instances::patch_own)
+                .put(instances::put_own),
         )
-        .route("/instances/enabled", put(instances::enable_own).delete(instances::disable_own))
+        .route(
+            "/instances/enabled",
+            put(instances::enable_own).delete(instances::disable_own),
+        )
         .route(
             "/instances/{id}",
-            get(instances::one).patch(instances::patch).put(instances::put).delete(instances::remove),
+            get(instances::one)
+                .patch(instances::patch)
+                .put(instances::put)
+                .delete(instances::remove),
         )
-        .route("/instances/{id}/enabled", put(instances::enable).delete(instances::disable))
+        .route(
+            "/instances/{id}/enabled",
+            put(instances::enable).delete(instances::disable),
+        )
         .route("/instances/{id}/polls", get(polls::list).merge(post(polls::poll_now)))
         .route("/instances/{id}/events", get(events::list))
         .route("/hubs/{hub}/{*path}", get(hub::read));

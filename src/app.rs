@@ -77,8 +77,9 @@ impl App {
                 ..Settings::default()
             },
         );
-        let listener =
-            TcpListener::bind(config.listen).await.with_context(|| format!("listening on {}", config.listen))?;
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .with_context(|| format!("listening on {}", config.listen))?;
         let address = listener.local_addr()?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(scheduler::run(gateway.clone(), stop.clone()));
@@ -92,7 +93,13 @@ impl App {
             }
         });
         info!(%address, data_dir = %config.data_dir.display(), "gateway ready");
-        Ok(Self { address, gateway, store, stop, tasks })
+        Ok(Self {
+            address,
+            gateway,
+            store,
+            stop,
+            tasks,
+        })
     }
 
     /// Where the REST API listens.
@@ -128,7 +135,10 @@ impl App {
         self.stop.cancel();
         self.tasks.close();
         if tokio::time::timeout(GRACE, self.tasks.wait()).await.is_err() {
-            warn!("something was still under way after {} s; it is taken up after the next start", GRACE.as_secs());
+            warn!(
+                "something was still under way after {} s; it is taken up after the next start",
+                GRACE.as_secs()
+            );
         }
         self.store.sync().await?;
         info!("stopped");
@@ -146,7 +156,11 @@ fn account(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<Account> {
         }
     };
     let user = kept(&config.user_secret, "user.secret", vault::SecretForm::User)?;
-    let organization = kept(&config.organization_secret, "organization.secret", vault::SecretForm::Organization)?;
+    let organization = kept(
+        &config.organization_secret,
+        "organization.secret",
+        vault::SecretForm::Organization,
+    )?;
     Ok(Account::new(&user, &organization))
 }
 
@@ -158,8 +172,8 @@ fn load_elements(config: &Config) -> anyhow::Result<Arc<ElementHost>> {
         cache_dir: Some(config.data_dir.join("compiled")),
     })?;
     for (key, bytes) in builtin::BUILTIN {
-        let element = host.load(bytes).with_context(|| format!("loading the built-in element {key}"))?;
-        info!(element = element.manifest.key, version = element.manifest.version, digest = %element.digest, "element loaded");
+        host.load(bytes)
+            .with_context(|| format!("loading the built-in element {key}"))?;
     }
     if let Some(dir) = &config.elements_dir {
         std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;

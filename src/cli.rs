@@ -23,10 +23,12 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Run the gateway until it is told to stop (SIGTERM or Ctrl-C)
-    #[command(after_help = "The account's secrets are read from TIDEGATE_USER_SECRET and TIDEGATE_ORGANIZATION_SECRET; where \
+    #[command(
+        after_help = "The account's secrets are read from TIDEGATE_USER_SECRET and TIDEGATE_ORGANIZATION_SECRET; where \
         these are not set, they are made on the first start and kept in the data directory, readable by its owner alone.\n\n\
         Settings of an element for all its instances stand in the file, e.g.\n  \
         [elements.autotaskcrm]\n  \
-        \"crm.autotask.integration.code\" = \"...\"")]
+        \"crm.autotask.integration.code\" = \"...\""
+    )]
     Serve(Box<ServeFlags>),
 }

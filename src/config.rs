@@ -116,7 +116,10 @@ impl Config {
             Some(path) => read(path)?,
             None => String::new(),
         };
-        #[expect(clippy::disallowed_methods, reason = "configuration is where the environment is read")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "configuration is where the environment is read"
+        )]
         let environment = |name: &str| std::env::var(name).ok();
         let named = flags.config.as_deref().unwrap_or(Path::new("the configuration"));
         Self::from_parts(flags, &text, environment).with_context(|| format!("reading {}", named.display()))
@@ -124,9 +127,14 @@ impl Config {
 
     /// # Errors
     /// A setting can't be understood.
-    pub fn from_parts(flags: &ServeFlags, text: &str, environment: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
+    pub fn from_parts(
+        flags: &ServeFlags,
+        text: &str,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> anyhow::Result<Self> {
         let file: File = toml::from_str(text)?;
-        let duration = |name: &str, flag: Option<Duration>, text: Option<&String>, default: Duration| match (flag, text) {
+        let duration = |name: &str, flag: Option<Duration>, text: Option<&String>, default: Duration| match (flag, text)
+        {
             (Some(duration), _) => Ok(duration),
             (None, Some(text)) => parse_duration(text).map_err(|error| anyhow::anyhow!("{name}: {error}")),
             (None, None) => Ok(default),
@@ -140,13 +148,29 @@ impl Config {
             }
         };
         let elements = file.elements.into_iter().map(|(key, settings)| {
-            (key, settings.into_iter().map(|(name, value)| (name, setting_text(value))).collect())
+            (
+                key,
+                settings
+                    .into_iter()
+                    .map(|(name, value)| (name, setting_text(value)))
+                    .collect(),
+            )
         });
         Ok(Self {
-            listen: flags.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
-            data_dir: flags.data_dir.clone().or(file.data_dir).unwrap_or_else(|| "data".into()),
+            listen: flags
+                .listen
+                .or(file.listen)
+                .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
+            data_dir: flags
+                .data_dir
+                .clone()
+                .or(file.data_dir)
+                .unwrap_or_else(|| "data".into()),
             elements_dir: flags.elements_dir.clone().or(file.elements_dir),
-            allow_private_networks: flags.allow_private_networks.or(file.allow_private_networks).unwrap_or(false),
+            allow_private_networks: flags
+                .allow_private_networks
+                .or(file.allow_private_networks)
+                .unwrap_or(false),
             allow_networks: file.allow_networks,
             min_refresh_interval: duration(
                 "min_refresh_interval",
@@ -154,7 +178,12 @@ impl Config {
                 file.min_refresh_interval.as_ref(),
                 Duration::from_mins(1),
             )?,
-            retention: duration("retention", flags.retention, file.retention.as_ref(), Duration::from_hours(168))?,
+            retention: duration(
+                "retention",
+                flags.retention,
+                file.retention.as_ref(),
+                Duration::from_hours(168),
+            )?,
             vendor_timeout: duration(
                 "vendor_timeout",
                 flags.vendor_timeout,
@@ -193,7 +222,9 @@ fn read(path: &Path) -> anyhow::Result<String> {
 /// `60s`, `15m`, `1h`, `500ms`, `1.5s`; more than zero.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     let expected = || format!("expected a duration such as 60s, 15m or 500ms, found {text:?}");
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(expected)?;
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .ok_or_else(expected)?;
     let (number, unit) = text.split_at(digits);
     let number: f64 = number.parse().map_err(|_| expected())?;
     let seconds = match unit {
@@ -204,7 +235,10 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         "d" => number * 86_400.0,
         _ => return Err(expected()),
     };
-    Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero()).ok_or_else(expected)
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(expected)
 }
 
 #[cfg(test)]
@@ -217,7 +251,10 @@ mod tests {
 
     #[test]
     fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
-        let flags = ServeFlags { min_refresh_interval: Some(Duration::from_secs(5)), ..ServeFlags::default() };
+        let flags = ServeFlags {
+            min_refresh_interval: Some(Duration::from_secs(5)),
+            ..ServeFlags::default()
+        };
         let text = "min_refresh_interval = \"2m\"\nretention = \"1d\"\n";
         let config = Config::from_parts(&flags, text, |_| None).unwrap();
         assert_eq!(config.min_refresh_interval, Duration::from_secs(5));
@@ -233,7 +270,13 @@ mod tests {
 
     #[test]
     fn durations_have_a_unit() {
-        for (text, expected) in [("60s", 60_000), ("1.5s", 1_500), ("500ms", 500), ("2m", 120_000), ("1h", 3_600_000)] {
+        for (text, expected) in [
+            ("60s", 60_000),
+            ("1.5s", 1_500),
+            ("500ms", 500),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+        ] {
             assert_eq!(parse_duration(text).unwrap(), Duration::from_millis(expected), "{text}");
         }
         for text in ["", "60", "s", "-1s", "0s", "1w", "1 s"] {
@@ -243,7 +286,10 @@ mod tests {
 
     #[test]
     fn secrets_come_from_the_environment_and_do_not_print() {
-        let config = Config::from_parts(&ServeFlags::default(), "", |name| (name == USER_SECRET).then(|| "hunter2".into())).unwrap();
+        let config = Config::from_parts(&ServeFlags::default(), "", |name| {
+            (name == USER_SECRET).then(|| "hunter2".into())
+        })
+        .unwrap();
         assert_eq!(config.user_secret.as_ref().unwrap().expose(), "hunter2");
         assert!(!format!("{config:?}").contains("hunter2"));
     }

@@ -76,7 +76,15 @@ pub struct Adapters {
 impl Gateway {
     #[must_use]
     pub fn new(adapters: Adapters, settings: Settings) -> Arc<Self> {
-        let Adapters { store, elements, vendor, callback, clock, entropy, vault } = adapters;
+        let Adapters {
+            store,
+            elements,
+            vendor,
+            callback,
+            clock,
+            entropy,
+            vault,
+        } = adapters;
         Arc::new(Self {
             store,
             elements,

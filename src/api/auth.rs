@@ -23,7 +23,10 @@ pub struct Account {
 impl Account {
     #[must_use]
     pub fn new(user: &Secret, organization: &Secret) -> Self {
-        Self { user: hash(user.expose()), organization: hash(organization.expose()) }
+        Self {
+            user: hash(user.expose()),
+            organization: hash(organization.expose()),
+        }
     }
 }
 
@@ -48,7 +51,8 @@ struct Credentials<'a> {
     element: Option<&'a str>,
 }
 
-const EXPECTED: &str = "expected the header Authorization: User <secret>, Organization <secret>, or User <secret>, Element <token>";
+const EXPECTED: &str =
+    "expected the header Authorization: User <secret>, Organization <secret>, or User <secret>, Element <token>";
 
 fn parse(header: &str) -> Result<Credentials<'_>, ApiError> {
     let mut credentials = Credentials::default();
@@ -60,7 +64,11 @@ fn parse(header: &str) -> Result<Credentials<'_>, ApiError> {
             "organization" => credentials.organization = secret,
             "element" => credentials.element = secret,
             // The word is not repeated: it may be a secret that lost its name.
-            _ => return Err(unauthorised(&format!("the authorization header has an unknown part; {EXPECTED}"))),
+            _ => {
+                return Err(unauthorised(&format!(
+                    "the authorization header has an unknown part; {EXPECTED}"
+                )));
+            }
         }
     }
     Ok(credentials)
@@ -71,7 +79,10 @@ fn unauthorised(message: &str) -> ApiError {
 }
 
 fn credentials(parts: &Parts) -> Result<Credentials<'_>, ApiError> {
-    let header = parts.headers.get(header::AUTHORIZATION).ok_or_else(|| unauthorised(EXPECTED))?;
+    let header = parts
+        .headers
+        .get(header::AUTHORIZATION)
+        .ok_or_else(|| unauthorised(EXPECTED))?;
     parse(header.to_str().map_err(|_| unauthorised(EXPECTED))?)
 }
 
@@ -138,7 +149,10 @@ impl FromRequestParts<Api> for Target {
             .map(InstanceId)
             .map_err(|_| ApiError::bad_request(format!("id: expected the number of an instance, found {text:?}")))?;
         match bearer {
-            Some(own) if own != id => Err(ApiError::new(StatusCode::FORBIDDEN, "the token belongs to another instance")),
+            Some(own) if own != id => Err(ApiError::new(
+                StatusCode::FORBIDDEN,
+                "the token belongs to another instance",
+            )),
             _ => Ok(Self(id)),
         }
     }
@@ -151,7 +165,14 @@ mod tests {
     #[test]
     fn the_parts_of_the_header_come_in_any_order_and_case() {
         let parsed = parse("organization abc, USER a/b+c= , Element t").unwrap();
-        assert_eq!(parsed, Credentials { user: Some("a/b+c="), organization: Some("abc"), element: Some("t") });
+        assert_eq!(
+            parsed,
+            Credentials {
+                user: Some("a/b+c="),
+                organization: Some("abc"),
+                element: Some("t")
+            }
+        );
     }
 
     #[test]

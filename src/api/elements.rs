@@ -12,7 +12,14 @@ use super::error::ApiError;
 use crate::domain::element::Element;
 
 pub(crate) async fn list(State(api): State<Api>, _: Owner) -> Json<Vec<Value>> {
-    Json(api.gateway.elements.list().iter().map(|element| render(element)).collect())
+    Json(
+        api.gateway
+            .elements
+            .list()
+            .iter()
+            .map(|element| render(element))
+            .collect(),
+    )
 }
 
 pub(crate) async fn one(State(api): State<Api>, _: Owner, Path(key): Path<String>) -> Result<Json<Value>, ApiError> {
@@ -20,7 +27,11 @@ pub(crate) async fn one(State(api): State<Api>, _: Owner, Path(key): Path<String
 }
 
 /// The manifest, with what Cloud Elements' clients look for beside it.
-pub(crate) async fn metadata(State(api): State<Api>, _: Owner, Path(key): Path<String>) -> Result<Json<Value>, ApiError> {
+pub(crate) async fn metadata(
+    State(api): State<Api>,
+    _: Owner,
+    Path(key): Path<String>,
+) -> Result<Json<Value>, ApiError> {
     let element = find(&api, &key)?;
     let mut metadata = render(&element);
     let polled = |resource: &&crate::domain::element::Resource| resource.default_poll;
@@ -39,10 +50,22 @@ pub(crate) async fn metadata(State(api): State<Api>, _: Owner, Path(key): Path<S
 /// By key, or by number as Cloud Elements allows.
 pub(crate) fn find(api: &Api, key: &str) -> Result<Arc<Element>, ApiError> {
     let elements = &api.gateway.elements;
-    let by_id = || elements.list().into_iter().find(|element| element.manifest.id.to_string() == key);
+    let by_id = || {
+        elements
+            .list()
+            .into_iter()
+            .find(|element| element.manifest.id.to_string() == key)
+    };
     elements.find(key).or_else(by_id).ok_or_else(|| {
-        let loaded: Vec<_> = elements.list().iter().map(|element| element.manifest.key.clone()).collect();
-        ApiError::not_found(format!("there is no element {key:?}; loaded are: {}", loaded.join(", ")))
+        let loaded: Vec<_> = elements
+            .list()
+            .iter()
+            .map(|element| element.manifest.key.clone())
+            .collect();
+        ApiError::not_found(format!(
+            "there is no element {key:?}; loaded are: {}",
+            loaded.join(", ")
+        ))
     })
 }
 

@@ -26,7 +26,13 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), provider: None, retry_after_seconds: None, internal: None }
+        Self {
+            status,
+            message: message.into(),
+            provider: None,
+            retry_after_seconds: None,
+            internal: None,
+        }
     }
 
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
@@ -50,7 +56,9 @@ impl IntoResponse for ApiError {
         }
         let mut response = (self.status, Json(body)).into_response();
         if let Some(seconds) = self.retry_after_seconds {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -67,11 +75,20 @@ pub(crate) async fn no_method() -> ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         let (status, message) = match &error {
-            StoreError::Conflict(_) => (StatusCode::CONFLICT, "somebody else changed it meanwhile; read it and try again"),
+            StoreError::Conflict(_) => (
+                StatusCode::CONFLICT,
+                "somebody else changed it meanwhile; read it and try again",
+            ),
             StoreError::Transient(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store is not available; try again"),
-            StoreError::Corrupt(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the store is damaged; see the gateway's log"),
+            StoreError::Corrupt(_) => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the store is damaged; see the gateway's log",
+            ),
         };
-        Self { internal: Some(error.to_string()), ..Self::new(status, message) }
+        Self {
+            internal: Some(error.to_string()),
+            ..Self::new(status, message)
+        }
     }
 }
 
@@ -95,14 +112,21 @@ impl From<reach::Error> for ApiError {
 fn from_failure(failure: &Failure, context: &str) -> ApiError {
     let Failure::Fault(fault) = failure else {
         let message = format!("{context}{failure}");
-        return ApiError { internal: Some(failure.to_string()), ..ApiError::new(StatusCode::BAD_GATEWAY, message) };
+        return ApiError {
+            internal: Some(failure.to_string()),
+            ..ApiError::new(StatusCode::BAD_GATEWAY, message)
+        };
     };
     let retry_after_seconds = match fault.remedy {
         Remedy::RateLimited { after_seconds } | Remedy::Retry { after_seconds } => after_seconds,
         _ => None,
     };
     let message = format!("{context}{}", fault.message);
-    ApiError { provider: Some(fault.message.clone()), retry_after_seconds, ..ApiError::new(fault_status(fault), message) }
+    ApiError {
+        provider: Some(fault.message.clone()),
+        retry_after_seconds,
+        ..ApiError::new(fault_status(fault), message)
+    }
 }
 
 fn fault_status(fault: &Fault) -> StatusCode {
@@ -124,7 +148,9 @@ impl From<instances::Error> for ApiError {
             Error::UnknownElement(_) | Error::NotFound(_) => Self::not_found(error.to_string()),
             Error::Check(failure) => {
                 let mut error = from_failure(&failure, "the vendor did not accept the configuration: ");
-                error.message.push_str("; nothing was stored (?validate=false skips this check)");
+                error
+                    .message
+                    .push_str("; nothing was stored (?validate=false skips this check)");
                 error
             }
             Error::Reach(error) => error.into(),

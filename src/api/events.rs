@@ -19,16 +19,31 @@ pub(crate) async fn list(
 ) -> Result<(HeaderMap, Json<Vec<Value>>), ApiError> {
     let query = Query::parse(query.as_deref());
     let size = query.own_page_size()?;
-    let before = query.get("nextPage").filter(|text| !text.is_empty()).map(parse_place).transpose()?;
+    let before = query
+        .get("nextPage")
+        .filter(|text| !text.is_empty())
+        .map(parse_place)
+        .transpose()?;
     let mut rows = api.gateway.notifications(id, before, size + 1).await?;
     let more = rows.len() > size;
     rows.truncate(size);
-    let next = rows.last().filter(|_| more).map(|row| format!("{}-{}", row.id.batch, row.id.index));
-    Ok((page::headers(rows.len(), next.as_deref()), Json(rows.iter().map(render).collect())))
+    let next = rows
+        .last()
+        .filter(|_| more)
+        .map(|row| format!("{}-{}", row.id.batch, row.id.index));
+    Ok((
+        page::headers(rows.len(), next.as_deref()),
+        Json(rows.iter().map(render).collect()),
+    ))
 }
 
 fn parse_place(text: &str) -> Result<OutboxId, ApiError> {
-    let place = text.split_once('-').and_then(|(batch, index)| Some(OutboxId { batch: batch.parse().ok()?, index: index.parse().ok()? }));
+    let place = text.split_once('-').and_then(|(batch, index)| {
+        Some(OutboxId {
+            batch: batch.parse().ok()?,
+            index: index.parse().ok()?,
+        })
+    });
     place.ok_or_else(|| ApiError::bad_request(format!("nextPage: expected a token of this list, found {text:?}")))
 }
 

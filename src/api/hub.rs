@@ -23,7 +23,8 @@ pub(crate) async fn read(
     let path = path.trim_end_matches('/');
     let element = api.gateway.elements.find(&instance.element);
     let is_collection = |name: &str| {
-        !name.contains('/') || element.is_some_and(|element| element.manifest.resources.iter().any(|resource| resource.name == name))
+        !name.contains('/')
+            || element.is_some_and(|element| element.manifest.resources.iter().any(|resource| resource.name == name))
     };
     let mut response = if is_collection(path) {
         let query = Query::parse(query.as_deref());
@@ -35,12 +36,18 @@ pub(crate) async fn read(
             parameters: query.others(&OWN_PARAMETERS),
         };
         let page = api.gateway.read_page(&instance, read).await?;
-        (page::headers(page.records.len(), page.next_page.as_deref()), json(array(&page.records))).into_response()
+        (
+            page::headers(page.records.len(), page.next_page.as_deref()),
+            json(array(&page.records)),
+        )
+            .into_response()
     } else {
         let (resource, id) = path.rsplit_once('/').unwrap_or((path, ""));
         json(Body::from(api.gateway.read_record(&instance, resource, id).await?))
     };
-    response.headers_mut().insert("elements-element-instance-id", HeaderValue::from(instance.id.0));
+    response
+        .headers_mut()
+        .insert("elements-element-instance-id", HeaderValue::from(instance.id.0));
     Ok(response)
 }
 

@@ -45,7 +45,11 @@ async fn create_from(api: &Api, query: &Query, body: Body) -> Rendered {
     Ok(Answer(rendered))
 }
 
-pub(crate) async fn list(State(api): State<Api>, _: Owner, RawQuery(query): RawQuery) -> Result<Answer<Vec<Value>>, ApiError> {
+pub(crate) async fn list(
+    State(api): State<Api>,
+    _: Owner,
+    RawQuery(query): RawQuery,
+) -> Result<Answer<Vec<Value>>, ApiError> {
     list_where(&api, &Query::parse(query.as_deref()), |_| true).await
 }
 
@@ -56,19 +60,32 @@ pub(crate) async fn list_of_element(
     RawQuery(query): RawQuery,
 ) -> Result<Answer<Vec<Value>>, ApiError> {
     let key = elements::find(&api, &key)?.manifest.key.clone();
-    list_where(&api, &Query::parse(query.as_deref()), |instance| instance.element == key).await
+    list_where(&api, &Query::parse(query.as_deref()), |instance| {
+        instance.element == key
+    })
+    .await
 }
 
-async fn list_where(api: &Api, query: &Query, matches: impl Fn(&Instance) -> bool) -> Result<Answer<Vec<Value>>, ApiError> {
+async fn list_where(
+    api: &Api,
+    query: &Query,
+    matches: impl Fn(&Instance) -> bool,
+) -> Result<Answer<Vec<Value>>, ApiError> {
     let tags: Vec<&str> = query.all("tags[]").chain(query.all("tags")).collect();
     let text = query.get("searchText").map(str::to_lowercase);
     let wanted = |instance: &Instance| {
         matches(instance)
             && tags.iter().all(|tag| instance.tags.iter().any(|own| own == tag))
-            && text.as_ref().is_none_or(|text| instance.name.to_lowercase().contains(text))
+            && text
+                .as_ref()
+                .is_none_or(|text| instance.name.to_lowercase().contains(text))
     };
     let instances = api.gateway.store.instances().await?;
-    let found: Vec<Value> = instances.iter().filter(|instance| wanted(instance)).map(|instance| render(api, instance)).collect();
+    let found: Vec<Value> = instances
+        .iter()
+        .filter(|instance| wanted(instance))
+        .map(|instance| render(api, instance))
+        .collect();
     if found.is_empty() && (!tags.is_empty() || text.is_some()) {
         return Err(ApiError::not_found("no instance matches"));
     }
@@ -79,25 +96,48 @@ pub(crate) async fn one(State(api): State<Api>, Target(id): Target) -> Rendered 
     Ok(Answer(render(&api, &api.gateway.instance(id).await?)))
 }
 
-pub(crate) async fn patch(State(api): State<Api>, Target(id): Target, RawQuery(query): RawQuery, Json(body): Json) -> Rendered {
+pub(crate) async fn patch(
+    State(api): State<Api>,
+    Target(id): Target,
+    RawQuery(query): RawQuery,
+    Json(body): Json,
+) -> Rendered {
     change(&api, id, &body, Change::Merge, query.as_deref()).await
 }
 
-pub(crate) async fn put(State(api): State<Api>, Target(id): Target, RawQuery(query): RawQuery, Json(body): Json) -> Rendered {
+pub(crate) async fn put(
+    State(api): State<Api>,
+    Target(id): Target,
+    RawQuery(query): RawQuery,
+    Json(body): Json,
+) -> Rendered {
     change(&api, id, &body, Change::Replace, query.as_deref()).await
 }
 
-pub(crate) async fn patch_own(State(api): State<Api>, Bearer(own): Bearer, RawQuery(query): RawQuery, Json(body): Json) -> Rendered {
+pub(crate) async fn patch_own(
+    State(api): State<Api>,
+    Bearer(own): Bearer,
+    RawQuery(query): RawQuery,
+    Json(body): Json,
+) -> Rendered {
     change(&api, own.id, &body, Change::Merge, query.as_deref()).await
 }
 
-pub(crate) async fn put_own(State(api): State<Api>, Bearer(own): Bearer, RawQuery(query): RawQuery, Json(body): Json) -> Rendered {
+pub(crate) async fn put_own(
+    State(api): State<Api>,
+    Bearer(own): Bearer,
+    RawQuery(query): RawQuery,
+    Json(body): Json,
+) -> Rendered {
     change(&api, own.id, &body, Change::Replace, query.as_deref()).await
 }
 
 async fn change(api: &Api, id: InstanceId, body: &Value, change: Change, query: Option<&str>) -> Rendered {
     let body = parse_patch(body)?;
-    let instance = api.gateway.change_instance(id, body, change, validate(&Query::parse(query))?).await?;
+    let instance = api
+        .gateway
+        .change_instance(id, body, change, validate(&Query::parse(query))?)
+        .await?;
     Ok(Answer(render(api, &instance)))
 }
 
@@ -131,7 +171,10 @@ fn validate(query: &Query) -> Result<Validate, ApiError> {
 fn render(api: &Api, instance: &Instance) -> Value {
     let element = api.gateway.elements.find(&instance.element);
     let element_id = element.as_ref().map_or(0, |element| element.manifest.id);
-    let element = element.map_or_else(|| json!({"key": instance.element, "active": false}), |element| elements::render(&element));
+    let element = element.map_or_else(
+        || json!({"key": instance.element, "active": false}),
+        |element| elements::render(&element),
+    );
     json!({
         "id": instance.id,
         "name": instance.name,
@@ -162,7 +205,10 @@ fn configuration(instance: &Instance) -> Map<String, Value> {
         Value::Null | Value::String(_) => value.clone(),
         other => Value::from(other.to_string()),
     };
-    let plain = instance.configuration.iter().map(|(key, value)| (key.clone(), text(value)));
+    let plain = instance
+        .configuration
+        .iter()
+        .map(|(key, value)| (key.clone(), text(value)));
     let masked = instance.secrets.keys().map(|key| (key.clone(), Value::from(MASK)));
     plain.chain(masked).collect()
 }

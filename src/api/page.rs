@@ -15,21 +15,35 @@ pub(crate) struct Query(Vec<(String, String)>);
 impl Query {
     pub(crate) fn parse(text: Option<&str>) -> Self {
         let pairs = url::form_urlencoded::parse(text.unwrap_or_default().as_bytes());
-        Self(pairs.map(|(key, value)| (key.into_owned(), value.into_owned())).collect())
+        Self(
+            pairs
+                .map(|(key, value)| (key.into_owned(), value.into_owned()))
+                .collect(),
+        )
     }
 
     /// The first value of this name.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .filter(move |(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// What is not in `known`.
     pub(crate) fn others(&self, known: &[&str]) -> Vec<(String, String)> {
-        self.0.iter().filter(|(key, _)| !known.contains(&key.as_str())).cloned().collect()
+        self.0
+            .iter()
+            .filter(|(key, _)| !known.contains(&key.as_str()))
+            .cloned()
+            .collect()
     }
 
     pub(crate) fn flag(&self, name: &str, default: bool) -> Result<bool, ApiError> {
@@ -37,16 +51,22 @@ impl Query {
             None => Ok(default),
             Some("true" | "1" | "") => Ok(true),
             Some("false" | "0") => Ok(false),
-            Some(other) => Err(ApiError::bad_request(format!("{name}: expected true or false, found {other:?}"))),
+            Some(other) => Err(ApiError::bad_request(format!(
+                "{name}: expected true or false, found {other:?}"
+            ))),
         }
     }
 
     /// `pageSize` as given.
     pub(crate) fn page_size(&self) -> Result<Option<u32>, ApiError> {
-        let Some(text) = self.get("pageSize") else { return Ok(None) };
+        let Some(text) = self.get("pageSize") else {
+            return Ok(None);
+        };
         match text.parse::<u32>() {
             Ok(size) if size > 0 => Ok(Some(size)),
-            _ => Err(ApiError::bad_request(format!("pageSize: expected a whole number of at least 1, found {text:?}"))),
+            _ => Err(ApiError::bad_request(format!(
+                "pageSize: expected a whole number of at least 1, found {text:?}"
+            ))),
         }
     }
 

@@ -16,9 +16,15 @@ pub(crate) async fn list(State(api): State<Api>, Target(id): Target) -> Result<J
     Ok(Json(api.gateway.polls(id).await?.iter().map(render).collect()))
 }
 
-pub(crate) async fn poll_now(State(api): State<Api>, Target(id): Target) -> Result<(StatusCode, Json<Vec<Value>>), ApiError> {
+pub(crate) async fn poll_now(
+    State(api): State<Api>,
+    Target(id): Target,
+) -> Result<(StatusCode, Json<Vec<Value>>), ApiError> {
     api.gateway.poll_now(id).await?;
-    Ok((StatusCode::ACCEPTED, Json(api.gateway.polls(id).await?.iter().map(render).collect())))
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(api.gateway.polls(id).await?.iter().map(render).collect()),
+    ))
 }
 
 fn render(polling: &Polling) -> Value {

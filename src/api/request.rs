@@ -46,8 +46,12 @@ impl FromRequest<Api> for Json {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &Api) -> Result<Self, ApiError> {
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| body_error(&rejection))?;
-        serde_json::from_slice(&bytes).map(Json).map_err(|error| not_json(&bytes, &error))
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| body_error(&rejection))?;
+        serde_json::from_slice(&bytes)
+            .map(Json)
+            .map_err(|error| not_json(&bytes, &error))
     }
 }
 

@@ -82,8 +82,17 @@ fn difference(dated: Dated, known: Option<&Fingerprint>, rules: &Rules) -> Optio
         // Unknown, or back after a deletion.
         _ => (first_seen(&dated, rules), version + 1),
     };
-    let fingerprint = Fingerprint { digest, projection: rules.projection, version, deleted };
-    Some(Difference { dated, fingerprint, change })
+    let fingerprint = Fingerprint {
+        digest,
+        projection: rules.projection,
+        version,
+        deleted,
+    };
+    Some(Difference {
+        dated,
+        fingerprint,
+        change,
+    })
 }
 
 fn first_seen(dated: &Dated, rules: &Rules) -> Option<Change> {
@@ -102,7 +111,9 @@ fn created_or_updated(dated: &Dated, rules: &Rules) -> Change {
         return Change::Created;
     }
     match dated.updated {
-        Some(updated) if (updated.as_ms() - created.as_ms()).abs() <= rules.created_check_tolerance_ms => Change::Created,
+        Some(updated) if (updated.as_ms() - created.as_ms()).abs() <= rules.created_check_tolerance_ms => {
+            Change::Created
+        }
         _ => Change::Updated,
     }
 }
@@ -122,11 +133,20 @@ mod tests {
             updated: None,
             deleted: body.is_empty(),
         };
-        Dated { record, created: at(created), updated: at(updated) }
+        Dated {
+            record,
+            created: at(created),
+            updated: at(updated),
+        }
     }
 
     fn known(body: &str, projection: u32, version: u32) -> Option<Fingerprint> {
-        Some(Fingerprint { digest: xxh3_128(body.as_bytes()), projection, version, deleted: false })
+        Some(Fingerprint {
+            digest: xxh3_128(body.as_bytes()),
+            projection,
+            version,
+            deleted: false,
+        })
     }
 
     fn rules() -> Rules {
@@ -141,7 +161,9 @@ mod tests {
     }
 
     fn change_of(dated: Dated, known: Option<Fingerprint>, rules: &Rules) -> Option<Option<Change>> {
-        compare(vec![dated], &[known], rules).pop().map(|difference| difference.change)
+        compare(vec![dated], &[known], rules)
+            .pop()
+            .map(|difference| difference.change)
     }
 
     #[test]
@@ -165,15 +187,25 @@ mod tests {
     #[test]
     fn a_known_record_is_judged_by_its_content_alone() {
         let rules = rules();
-        assert_eq!(change_of(dated("7", "{\"a\":1}", 1, 9_000), known("{\"a\":1}", 1, 3), &rules), None);
-        let differences = compare(vec![dated("7", "{\"a\":2}", 1, 9_000)], &[known("{\"a\":1}", 1, 3)], &rules);
+        assert_eq!(
+            change_of(dated("7", "{\"a\":1}", 1, 9_000), known("{\"a\":1}", 1, 3), &rules),
+            None
+        );
+        let differences = compare(
+            vec![dated("7", "{\"a\":2}", 1, 9_000)],
+            &[known("{\"a\":1}", 1, 3)],
+            &rules,
+        );
         assert_eq!(differences[0].change, Some(Change::Updated));
         assert_eq!(differences[0].fingerprint.version, 4);
     }
 
     #[test]
     fn another_projection_is_remembered_in_silence() {
-        let rules = Rules { projection: 2, ..rules() };
+        let rules = Rules {
+            projection: 2,
+            ..rules()
+        };
         let differences = compare(vec![dated("7", "{\"b\":1}", 1, 2)], &[known("{\"a\":1}", 1, 3)], &rules);
         assert_eq!(differences[0].change, None);
         assert_eq!(differences[0].fingerprint.version, 3);
@@ -182,36 +214,66 @@ mod tests {
 
     #[test]
     fn first_sight_decides_what_existing_records_mean() {
-        let first = Rules { baselined: false, ..rules() };
+        let first = Rules {
+            baselined: false,
+            ..rules()
+        };
         let old = || dated("7", "{}", 1, 500);
         assert_eq!(change_of(old(), None, &first), Some(None));
-        let snapshot = Rules { first_sight: FirstSight::Snapshot, ..first };
+        let snapshot = Rules {
+            first_sight: FirstSight::Snapshot,
+            ..first
+        };
         assert_eq!(change_of(old(), None, &snapshot), Some(Some(Change::Created)));
-        let since = Rules { first_sight: FirstSight::Since(Timestamp::from_ms(1_000)), ..first };
+        let since = Rules {
+            first_sight: FirstSight::Since(Timestamp::from_ms(1_000)),
+            ..first
+        };
         assert_eq!(change_of(old(), None, &since), Some(Some(Change::Updated)));
     }
 
     #[test]
     fn a_deletion_is_told_once_and_a_return_is_a_creation() {
         let rules = rules();
-        assert_eq!(change_of(dated("7", "", -1, -1), known("{}", 1, 1), &rules), Some(Some(Change::Deleted)));
+        assert_eq!(
+            change_of(dated("7", "", -1, -1), known("{}", 1, 1), &rules),
+            Some(Some(Change::Deleted))
+        );
         assert_eq!(change_of(dated("7", "", -1, -1), None, &rules), None);
-        let gone = Some(Fingerprint { digest: 0, projection: 1, version: 2, deleted: true });
+        let gone = Some(Fingerprint {
+            digest: 0,
+            projection: 1,
+            version: 2,
+            deleted: true,
+        });
         assert_eq!(change_of(dated("7", "", -1, -1), gone, &rules), None);
         let back = compare(vec![dated("7", "{}", 5_000, 5_000)], &[gone], &rules);
-        assert_eq!((back[0].change, back[0].fingerprint.version), (Some(Change::Created), 3));
+        assert_eq!(
+            (back[0].change, back[0].fingerprint.version),
+            (Some(Change::Created), 3)
+        );
     }
 
     #[test]
     fn a_record_on_a_page_twice_counts_once_with_its_newest_content() {
-        let folded = fold(vec![dated("7", "{\"a\":1}", 1, 1), dated("8", "{}", 1, 1), dated("7", "{\"a\":2}", 1, 2)]);
-        let bodies: Vec<_> = folded.iter().map(|dated| (dated.record.id.as_str(), &dated.record.body[..])).collect();
+        let folded = fold(vec![
+            dated("7", "{\"a\":1}", 1, 1),
+            dated("8", "{}", 1, 1),
+            dated("7", "{\"a\":2}", 1, 2),
+        ]);
+        let bodies: Vec<_> = folded
+            .iter()
+            .map(|dated| (dated.record.id.as_str(), &dated.record.body[..]))
+            .collect();
         assert_eq!(bodies, [("7", &b"{\"a\":2}"[..]), ("8", &b"{}"[..])]);
     }
 
     #[test]
     fn what_is_newer_than_the_poll_is_left_to_the_next_one_on_request() {
-        let rules = Rules { not_after: Some(Timestamp::from_ms(2_000)), ..rules() };
+        let rules = Rules {
+            not_after: Some(Timestamp::from_ms(2_000)),
+            ..rules()
+        };
         assert_eq!(change_of(dated("7", "{}", 1_500, 2_001), None, &rules), None);
         assert!(change_of(dated("7", "{}", 1_500, 2_000), None, &rules).is_some());
     }

@@ -13,8 +13,8 @@ use serde_json::{Map, Value};
 
 pub use body::{Body, parse_body, parse_patch};
 pub use fields::FieldError;
-pub use pollers::by_resource;
 use fields::{Found, as_bool, as_minutes, as_text, is_placeholder};
+pub use pollers::by_resource;
 
 use crate::domain::element::{Manifest, Property, PropertyKind};
 use crate::domain::instance::{Events, FirstSight, Warning};
@@ -82,7 +82,10 @@ pub(crate) struct Warnings(Vec<Warning>);
 
 impl Warnings {
     fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
-        self.0.push(Warning { field: field.into(), message: message.into() });
+        self.0.push(Warning {
+            field: field.into(),
+            message: message.into(),
+        });
     }
 }
 
@@ -107,22 +110,37 @@ pub fn accept(given: &Map<String, Value>, context: &Context<'_>) -> Result<Accep
             check_property(property, value)?;
         } else if !key.starts_with("event.") {
             let element = &context.manifest.key;
-            warnings.add(key, format!("is no property of the element {element}; it is kept and has no effect"));
+            warnings.add(
+                key,
+                format!("is no property of the element {element}; it is kept and has no effect"),
+            );
         }
         configuration.insert(key.clone(), value.clone());
     }
     for key in WITHOUT_EFFECT.iter().filter(|key| given.contains_key(**key)) {
-        warnings.add(*key, "is known from Cloud Elements; it is kept and has no effect in this version");
+        warnings.add(
+            *key,
+            "is known from Cloud Elements; it is kept and has no effect in this version",
+        );
     }
     check_required(context, &configuration, &secrets, &cleared)?;
     let events = events(&configuration, context, &mut warnings)?;
-    Ok(Accepted { configuration, secrets, cleared, events, warnings: warnings.0 })
+    Ok(Accepted {
+        configuration,
+        secrets,
+        cleared,
+        events,
+        warnings: warnings.0,
+    })
 }
 
 fn check_size(key: &str, value: &Value) -> Result<(), FieldError> {
     let bytes = value.as_str().map_or_else(|| value.to_string().len(), str::len);
     if bytes > VALUE_BYTES_MAX {
-        return Err(FieldError::new(key, format!("has {bytes} bytes; at most {VALUE_BYTES_MAX} are allowed")));
+        return Err(FieldError::new(
+            key,
+            format!("has {bytes} bytes; at most {VALUE_BYTES_MAX} are allowed"),
+        ));
     }
     Ok(())
 }
@@ -133,11 +151,15 @@ fn secret(key: &str, value: &Value) -> Result<Option<Secret>, FieldError> {
         Value::Null => Ok(None),
         Value::String(text) if text.is_empty() => Ok(None),
         Value::String(text) if is_placeholder(text) => Err(FieldError::placeholder(key, text)),
-        Value::String(text) if text == crate::domain::secret::MASK => {
-            Err(FieldError::new(key, "is the mask ******** and not a secret; leave the key out to keep the stored one"))
-        }
+        Value::String(text) if text == crate::domain::secret::MASK => Err(FieldError::new(
+            key,
+            "is the mask ******** and not a secret; leave the key out to keep the stored one",
+        )),
         Value::String(text) => Ok(Some(Secret::new(text))),
-        other => Err(FieldError::new(key, format!("expected text, found {}", Found::kind(other)))),
+        other => Err(FieldError::new(
+            key,
+            format!("expected text, found {}", Found::kind(other)),
+        )),
     }
 }
 
@@ -153,10 +175,16 @@ fn check_property(property: &Property, value: &Value) -> Result<(), FieldError> 
         PropertyKind::Url => {
             let text = as_text(key, value)?;
             let url = url::Url::parse(text.trim()).map_err(|error| {
-                FieldError::new(key, format!("expected a URL such as https://example.com, found {text:?}: {error}"))
+                FieldError::new(
+                    key,
+                    format!("expected a URL such as https://example.com, found {text:?}: {error}"),
+                )
             })?;
             if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-                return Err(FieldError::new(key, format!("expected an http or https URL, found {text:?}")));
+                return Err(FieldError::new(
+                    key,
+                    format!("expected an http or https URL, found {text:?}"),
+                ));
             }
             Ok(())
         }
@@ -169,15 +197,29 @@ fn check_required(
     secrets: &HashMap<String, Secret>,
     cleared: &[String],
 ) -> Result<(), FieldError> {
-    for property in context.manifest.properties.iter().filter(|property| property.required && property.default.is_none()) {
+    for property in context
+        .manifest
+        .properties
+        .iter()
+        .filter(|property| property.required && property.default.is_none())
+    {
         let key = &property.key;
-        let present = configuration.get(key).is_some_and(|value| !value.is_null() && value != "")
+        let present = configuration
+            .get(key)
+            .is_some_and(|value| !value.is_null() && value != "")
             || secrets.contains_key(key)
             || (context.kept_secrets.contains(key) && !cleared.contains(key))
             || context.operator_keys.contains(key);
         if !present {
-            let hint = if property.operator { ", in the instance or by the operator for the element" } else { "" };
-            return Err(FieldError::new(key, format!("is missing; the element needs it{hint}: {}", property.description)));
+            let hint = if property.operator {
+                ", in the instance or by the operator for the element"
+            } else {
+                ""
+            };
+            return Err(FieldError::new(
+                key,
+                format!("is missing; the element needs it{hint}: {}", property.description),
+            ));
         }
     }
     Ok(())
@@ -190,31 +232,52 @@ fn events(
 ) -> Result<Events, FieldError> {
     let given = |key: &str| configuration.get(key).filter(|value| !value.is_null());
     let value = |key: &str| given(key).or_else(|| context.manifest.defaults.get(key));
-    let enabled = value(ENABLED).map(|value| as_bool(ENABLED, value)).transpose()?.unwrap_or(false);
+    let enabled = value(ENABLED)
+        .map(|value| as_bool(ENABLED, value))
+        .transpose()?
+        .unwrap_or(false);
     if let Some(value) = given(VENDOR_TYPE) {
         let text = as_text(VENDOR_TYPE, value)?;
         if !text.is_empty() && text != "polling" {
             let element = &context.manifest.key;
-            return Err(FieldError::new(VENDOR_TYPE, format!("expected \"polling\", the way in which {element} is read, found {text:?}")));
+            return Err(FieldError::new(
+                VENDOR_TYPE,
+                format!("expected \"polling\", the way in which {element} is read, found {text:?}"),
+            ));
         }
     }
     if let Some(value) = given(NOTIFICATION_TYPE) {
         let text = as_text(NOTIFICATION_TYPE, value)?;
         if !text.is_empty() && text != "webhook" {
-            return Err(FieldError::new(NOTIFICATION_TYPE, format!("expected \"webhook\", the only way, found {text:?}")));
+            return Err(FieldError::new(
+                NOTIFICATION_TYPE,
+                format!("expected \"webhook\", the only way, found {text:?}"),
+            ));
         }
     }
     let callback_url = value(CALLBACK_URL).map(callback_url).transpose()?.flatten();
     if enabled && callback_url.is_none() {
-        warnings.add(CALLBACK_URL, "is not set: events are stored and can be listed, nobody is called");
+        warnings.add(
+            CALLBACK_URL,
+            "is not set: events are stored and can be listed, nobody is called",
+        );
     }
     let refresh_interval_ms = refresh_interval(value(REFRESH_INTERVAL), context, warnings)?;
     let pollers = pollers::pollers(value(POLLER_CONFIGURATION), given(POLLER_URLS), context, warnings)?;
     if !enabled && given(POLLER_CONFIGURATION).is_some() {
         warnings.add(ENABLED, "is not true: nothing is polled until it is");
     }
-    let first_sight = given(FIRST_SIGHT).map(first_sight).transpose()?.unwrap_or(FirstSight::Baseline);
-    Ok(Events { enabled, callback_url, refresh_interval_ms, first_sight, pollers })
+    let first_sight = given(FIRST_SIGHT)
+        .map(first_sight)
+        .transpose()?
+        .unwrap_or(FirstSight::Baseline);
+    Ok(Events {
+        enabled,
+        callback_url,
+        refresh_interval_ms,
+        first_sight,
+        pollers,
+    })
 }
 
 /// null, the empty string and "false" mean that there is none (the last stands in 9 of 68 exported elements).
@@ -230,10 +293,16 @@ fn callback_url(value: &Value) -> Result<Option<String>, FieldError> {
         return Err(FieldError::placeholder(CALLBACK_URL, &text));
     }
     let url = url::Url::parse(&text).map_err(|error| {
-        FieldError::new(CALLBACK_URL, format!("expected a URL such as https://example.com/events, found {text:?}: {error}"))
+        FieldError::new(
+            CALLBACK_URL,
+            format!("expected a URL such as https://example.com/events, found {text:?}: {error}"),
+        )
     })?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(FieldError::new(CALLBACK_URL, format!("expected an http or https URL, found {text:?}")));
+        return Err(FieldError::new(
+            CALLBACK_URL,
+            format!("expected an http or https URL, found {text:?}"),
+        ));
     }
     Ok(Some(text))
 }
@@ -245,7 +314,10 @@ fn refresh_interval(value: Option<&Value>, context: &Context<'_>, warnings: &mut
         Some(Value::String(text)) if text.trim().is_empty() => default,
         // The seed's own body is printed with it.
         Some(Value::String(text)) if is_placeholder(text) => {
-            warnings.add(REFRESH_INTERVAL, format!("{text} is a placeholder that was not filled in; {default} minutes are used"));
+            warnings.add(
+                REFRESH_INTERVAL,
+                format!("{text} is a placeholder that was not filled in; {default} minutes are used"),
+            );
             default
         }
         Some(value) => as_minutes(REFRESH_INTERVAL, value)?,
@@ -255,10 +327,15 @@ fn refresh_interval(value: Option<&Value>, context: &Context<'_>, warnings: &mut
     if asked < least {
         warnings.add(
             REFRESH_INTERVAL,
-            format!("{minutes} minutes is less than this gateway's minimum; {} minutes are used", least.as_secs_f64() / 60.0),
+            format!(
+                "{minutes} minutes is less than this gateway's minimum; {} minutes are used",
+                least.as_secs_f64() / 60.0
+            ),
         );
     }
-    Ok(u64::try_from(asked.max(least).as_millis()).unwrap_or(u64::MAX).min(i64::MAX as u64))
+    Ok(u64::try_from(asked.max(least).as_millis())
+        .unwrap_or(u64::MAX)
+        .min(i64::MAX as u64))
 }
 
 fn first_sight(value: &Value) -> Result<FirstSight, FieldError> {
@@ -268,12 +345,20 @@ fn first_sight(value: &Value) -> Result<FirstSight, FieldError> {
         "snapshot" => Ok(FirstSight::Snapshot),
         text => {
             let since = text.strip_prefix("since:").ok_or_else(|| {
-                FieldError::new(FIRST_SIGHT, format!("expected \"baseline\", \"snapshot\" or \"since:\" with an ISO date, found {text:?}"))
+                FieldError::new(
+                    FIRST_SIGHT,
+                    format!("expected \"baseline\", \"snapshot\" or \"since:\" with an ISO date, found {text:?}"),
+                )
             })?;
             let zone = super::dates::Zone::utc();
-            super::dates::read_lenient(since.trim(), None, &zone).map(FirstSight::Since).map_err(|error| {
-                FieldError::new(FIRST_SIGHT, format!("expected an ISO date after \"since:\", found {since:?}: {error}"))
-            })
+            super::dates::read_lenient(since.trim(), None, &zone)
+                .map(FirstSight::Since)
+                .map_err(|error| {
+                    FieldError::new(
+                        FIRST_SIGHT,
+                        format!("expected an ISO date after \"since:\", found {since:?}: {error}"),
+                    )
+                })
         }
     }
 }

@@ -10,9 +10,18 @@ use crate::domain::time::Timestamp;
 pub fn deliverable(alive: &[Outgoing], now: Timestamp, limit: usize) -> Vec<usize> {
     let mut held: HashSet<(&str, &str)> = HashSet::new();
     let mut ready = Vec::new();
-    for (place, outgoing) in alive.iter().enumerate().filter(|(_, outgoing)| outgoing.delivery.status.is_alive()) {
+    for (place, outgoing) in alive
+        .iter()
+        .enumerate()
+        .filter(|(_, outgoing)| outgoing.delivery.status.is_alive())
+    {
         let notification = &outgoing.notification;
-        let records = || notification.events.iter().map(|event| (notification.resource.as_str(), event.record.as_str()));
+        let records = || {
+            notification
+                .events
+                .iter()
+                .map(|event| (notification.resource.as_str(), event.record.as_str()))
+        };
         let free = records().all(|record| !held.contains(&record));
         held.extend(records());
         if free && outgoing.delivery.due.is_some_and(|due| due <= now) {
@@ -50,7 +59,12 @@ mod tests {
                 events: records.iter().map(event).collect(),
                 body: Bytes::new(),
             },
-            delivery: Delivery { status, attempts: 0, due: Some(Timestamp::from_ms(due)), last: None },
+            delivery: Delivery {
+                status,
+                attempts: 0,
+                due: Some(Timestamp::from_ms(due)),
+                last: None,
+            },
         }
     }
 

@@ -34,7 +34,9 @@ fn quoted(text: &str) -> String {
 
 /// Digits made of the notification's id, since consumers read `id` as a number in a string.
 fn numeric(id: &str) -> u64 {
-    id.bytes().fold(0_u64, |number, byte| number.wrapping_mul(67).wrapping_add(u64::from(byte))) >> 1
+    id.bytes().fold(0_u64, |number, byte| {
+        number.wrapping_mul(67).wrapping_add(u64::from(byte))
+    }) >> 1
 }
 
 #[must_use]
@@ -51,8 +53,14 @@ pub fn render(id: &str, events: &[Event], records: &[Record], poll: &Poll<'_>) -
     out.push_str(&quoted(&java_date(poll.now)));
     out.push_str(",\"topic\":");
     out.push_str(&quoted(&format!("instance-{instance}-{}-events", sender.element)));
-    out.push_str(&format!(",\"action\":\"create\",\"id\":\"{}\",\"message\":{{\"elementKey\":{element}", numeric(id)));
-    out.push_str(&format!(",\"accountId\":{OWNER},\"eventId\":{},\"companyId\":{OWNER}", quoted(id)));
+    out.push_str(&format!(
+        ",\"action\":\"create\",\"id\":\"{}\",\"message\":{{\"elementKey\":{element}",
+        numeric(id)
+    ));
+    out.push_str(&format!(
+        ",\"accountId\":{OWNER},\"eventId\":{},\"companyId\":{OWNER}",
+        quoted(id)
+    ));
     out.push_str(&format!(",\"instanceId\":{instance},\"instance_id\":{instance}"));
     out.push_str(&format!(",\"instanceName\":{}", quoted(&sender.instance_name)));
     out.push_str(",\"instanceTags\":");
@@ -68,14 +76,27 @@ pub fn render(id: &str, events: &[Event], records: &[Record], poll: &Poll<'_>) -
             _ => out.push_str(&format!("{{{}:{}}}", quoted(poll.id_field), quoted(&record.id))),
         }
     }
-    out.push_str(&format!("],\"pollDate\":{},\"objectType\":{resource}}},\"events\":[", poll.started.as_ms()));
+    out.push_str(&format!(
+        "],\"pollDate\":{},\"objectType\":{resource}}},\"events\":[",
+        poll.started.as_ms()
+    ));
     for (i, event) in events.iter().enumerate() {
         if i > 0 {
             out.push(',');
         }
-        out.push_str(&format!("{{\"date\":{},\"elementKey\":{element}", quoted(&event.date.to_seconds_text())));
-        out.push_str(&format!(",\"pollDate\":{poll_date},\"eventType\":\"{}\"", event.change.as_str()));
-        out.push_str(&format!(",\"hubKey\":{},\"objectId\":{}", quoted(&sender.hub), quoted(&event.record)));
+        out.push_str(&format!(
+            "{{\"date\":{},\"elementKey\":{element}",
+            quoted(&event.date.to_seconds_text())
+        ));
+        out.push_str(&format!(
+            ",\"pollDate\":{poll_date},\"eventType\":\"{}\"",
+            event.change.as_str()
+        ));
+        out.push_str(&format!(
+            ",\"hubKey\":{},\"objectId\":{}",
+            quoted(&sender.hub),
+            quoted(&event.record)
+        ));
         out.push_str(&format!(",\"objectType\":{resource},\"eventId\":{}", quoted(&event.id)));
         out.push_str(&format!(",\"sequence\":{}}}", event.sequence));
     }
@@ -105,7 +126,10 @@ mod tests {
 
     #[test]
     fn a_notification_has_the_documented_shape() {
-        let key = ResourceKey { instance: InstanceId(1001), resource: "accounts".into() };
+        let key = ResourceKey {
+            instance: InstanceId(1001),
+            resource: "accounts".into(),
+        };
         let sender = Sender::example();
         let poll = Poll {
             key: &key,

@@ -39,7 +39,12 @@ const ID_BYTES: usize = 15;
 pub fn plan(differences: Vec<Difference>, next_sequence: u64, poll: &Poll<'_>) -> Plan {
     let mut fingerprints = Vec::with_capacity(differences.len());
     let mut changes: Vec<(Event, Record)> = Vec::new();
-    for Difference { dated, fingerprint, change } in differences {
+    for Difference {
+        dated,
+        fingerprint,
+        change,
+    } in differences
+    {
         fingerprints.push((dated.record.id.clone(), fingerprint));
         if let Some(change) = change {
             let event = Event {
@@ -59,13 +64,27 @@ pub fn plan(differences: Vec<Difference>, next_sequence: u64, poll: &Poll<'_>) -
         let (events, records): (Vec<_>, Vec<_>) = changes.by_ref().take(EVENTS_PER_NOTIFICATION_MAX).unzip();
         notifications.push(notification(events, &records, poll));
     }
-    Plan { fingerprints, notifications, events }
+    Plan {
+        fingerprints,
+        notifications,
+        events,
+    }
 }
 
 fn notification(events: Vec<Event>, records: &[Record], poll: &Poll<'_>) -> Notification {
-    let id = short_hash(&[b"notification", events[0].id.as_bytes(), &[u8::try_from(events.len()).unwrap_or(u8::MAX)]]);
+    let id = short_hash(&[
+        b"notification",
+        events[0].id.as_bytes(),
+        &[u8::try_from(events.len()).unwrap_or(u8::MAX)],
+    ]);
     let body = envelope::render(&id, &events, records, poll);
-    Notification { id, resource: poll.key.resource.clone(), created: poll.now, events, body }
+    Notification {
+        id,
+        resource: poll.key.resource.clone(),
+        created: poll.now,
+        events,
+        body,
+    }
 }
 
 /// Derives from the change alone, so that a page that is done again gives the same ids. The record's version is in it,
@@ -108,17 +127,39 @@ mod tests {
             deleted: false,
         };
         Difference {
-            dated: Dated { record, created: None, updated: Some(Timestamp::from_ms(i64::from(id))) },
-            fingerprint: Fingerprint { digest: u128::from(id), projection: 1, version, deleted: false },
+            dated: Dated {
+                record,
+                created: None,
+                updated: Some(Timestamp::from_ms(i64::from(id))),
+            },
+            fingerprint: Fingerprint {
+                digest: u128::from(id),
+                projection: 1,
+                version,
+                deleted: false,
+            },
             change,
         }
     }
 
     fn plan_of(differences: Vec<Difference>) -> Plan {
-        let key = ResourceKey { instance: InstanceId(7), resource: "accounts".into() };
+        let key = ResourceKey {
+            instance: InstanceId(7),
+            resource: "accounts".into(),
+        };
         let sender = Sender::example();
         let now = Timestamp::from_ms(1_516_012_207_000);
-        plan(differences, 41, &Poll { key: &key, sender: &sender, id_field: "id", started: now, now })
+        plan(
+            differences,
+            41,
+            &Poll {
+                key: &key,
+                sender: &sender,
+                id_field: "id",
+                started: now,
+                now,
+            },
+        )
     }
 
     #[test]
@@ -127,15 +168,27 @@ mod tests {
         differences.insert(5, difference(99, None, 1));
         let plan = plan_of(differences);
         assert_eq!(plan.fingerprints.len(), 24);
-        assert_eq!(plan.notifications.iter().map(|n| n.events.len()).collect::<Vec<_>>(), [10, 10, 3]);
-        let sequences: Vec<_> = plan.notifications.iter().flat_map(|n| n.events.iter().map(|e| e.sequence)).collect();
+        assert_eq!(
+            plan.notifications.iter().map(|n| n.events.len()).collect::<Vec<_>>(),
+            [10, 10, 3]
+        );
+        let sequences: Vec<_> = plan
+            .notifications
+            .iter()
+            .flat_map(|n| n.events.iter().map(|e| e.sequence))
+            .collect();
         assert_eq!(sequences, (41..64).collect::<Vec<_>>());
         assert_eq!(plan.events, 23);
     }
 
     #[test]
     fn doing_a_page_again_gives_the_same_ids() {
-        let ids = |plan: Plan| plan.notifications.iter().map(|n| (n.id.clone(), n.events[0].id.clone())).collect::<Vec<_>>();
+        let ids = |plan: Plan| {
+            plan.notifications
+                .iter()
+                .map(|n| (n.id.clone(), n.events[0].id.clone()))
+                .collect::<Vec<_>>()
+        };
         let once = ids(plan_of(vec![difference(1, Some(Change::Updated), 2)]));
         assert_eq!(once, ids(plan_of(vec![difference(1, Some(Change::Updated), 2)])));
         assert_eq!(once[0].0.len(), 20);
@@ -145,7 +198,10 @@ mod tests {
     fn the_same_content_at_another_version_is_another_event() {
         let second = plan_of(vec![difference(1, Some(Change::Updated), 2)]);
         let fourth = plan_of(vec![difference(1, Some(Change::Updated), 4)]);
-        assert_ne!(second.notifications[0].events[0].id, fourth.notifications[0].events[0].id);
+        assert_ne!(
+            second.notifications[0].events[0].id,
+            fourth.notifications[0].events[0].id
+        );
     }
 
     #[test]

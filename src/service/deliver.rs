@@ -58,7 +58,11 @@ pub async fn run(gateway: Arc<Gateway>, stop: CancellationToken) {
             Ok(due) => {
                 for instance in due {
                     if busy.lock().unwrap_or_else(PoisonError::into_inner).insert(instance) {
-                        let courier = Courier { gateway: gateway.clone(), posts: posts.clone(), stop: stop.clone() };
+                        let courier = Courier {
+                            gateway: gateway.clone(),
+                            posts: posts.clone(),
+                            stop: stop.clone(),
+                        };
                         let busy = busy.clone();
                         couriers.spawn(async move {
                             courier.deliver(instance).await;
@@ -141,7 +145,9 @@ impl Courier {
     }
 
     async fn try_deliver(&self, id: InstanceId) -> Result<(), Error> {
-        let Some(instance) = self.gateway.store.instance(id).await? else { return Ok(()) };
+        let Some(instance) = self.gateway.store.instance(id).await? else {
+            return Ok(());
+        };
         let destination = match self.destination(&instance)? {
             Ok(destination) => destination,
             Err(rest) => return self.set_aside(id, rest).await,
@@ -154,7 +160,11 @@ impl Courier {
             if self.stop.is_cancelled() || (posted == 0 && (loaded < window || window == WINDOW_MAX)) {
                 return Ok(());
             }
-            window = if posted == 0 { (window * 4).min(WINDOW_MAX) } else { window };
+            window = if posted == 0 {
+                (window * 4).min(WINDOW_MAX)
+            } else {
+                window
+            };
         }
     }
 
@@ -173,7 +183,9 @@ impl Courier {
                     posted += 1;
                 }
             }
-            let Some((place, delivery)) = under_way.next().await else { return Ok(posted) };
+            let Some((place, delivery)) = under_way.next().await else {
+                return Ok(posted);
+            };
             alive[place].delivery = delivery?;
         }
     }
@@ -192,15 +204,26 @@ impl Courier {
             headers.push(("elements-webhook-signature".to_owned(), Secret::new(signature)));
         }
         let at = gateway.clock.now();
-        let post = Post { url: destination.url.clone(), headers, body: notification.body };
+        let post = Post {
+            url: destination.url.clone(),
+            headers,
+            body: notification.body,
+        };
         let answer = gateway.callback.post(post).await;
         drop(place);
         let now = gateway.clock.now();
         let (status, error, retry_after) = match answer {
             Ok(answer) if verdict(answer.status) == Verdict::Delivered => (Some(answer.status), None, None),
             Ok(answer) => {
-                let wait = answer.retry_after.as_deref().and_then(|text| RetryAfter::parse(text, answer.date.as_deref()));
-                (Some(answer.status), Some(format!("the callback answered {}", answer.status)), wait)
+                let wait = answer
+                    .retry_after
+                    .as_deref()
+                    .and_then(|text| RetryAfter::parse(text, answer.date.as_deref()));
+                (
+                    Some(answer.status),
+                    Some(format!("the callback answered {}", answer.status)),
+                    wait,
+                )
             }
             Err(reason) => (None, Some(reason), None),
         };
@@ -214,11 +237,31 @@ impl Courier {
             }
         };
         if let Some(error) = &error {
-            warn!(notification = notification.id, error, attempts, blame = "callback", "notification not delivered");
+            warn!(
+                notification = notification.id,
+                error,
+                attempts,
+                blame = "callback",
+                "notification not delivered"
+            );
         }
         let took_ms = u32::try_from(now.since(at).as_millis()).unwrap_or(u32::MAX);
-        let delivery = Delivery { status: state, attempts, due, last: Some(Attempt { at, took_ms, status, error }) };
-        let settlement = Settlement { instance: destination.instance, id: outgoing.id, delivery: delivery.clone() };
+        let delivery = Delivery {
+            status: state,
+            attempts,
+            due,
+            last: Some(Attempt {
+                at,
+                took_ms,
+                status,
+                error,
+            }),
+        };
+        let settlement = Settlement {
+            instance: destination.instance,
+            id: outgoing.id,
+            delivery: delivery.clone(),
+        };
         gateway.store.settle(vec![settlement]).await?;
         Ok(delivery)
     }
@@ -228,12 +271,18 @@ impl Courier {
         if !instance.enabled {
             return Ok(Err(Rest::Later));
         }
-        let Some(url) = instance.events.callback_url.clone() else { return Ok(Err(Rest::Stored)) };
+        let Some(url) = instance.events.callback_url.clone() else {
+            return Ok(Err(Rest::Stored));
+        };
         let key = match instance.secrets.get(SIGNATURE_KEY) {
             Some(sealed) => Some(self.gateway.unseal(SIGNATURE_KEY, sealed)?),
             None => None,
         };
-        Ok(Ok(Destination { instance: instance.id, url, key }))
+        Ok(Ok(Destination {
+            instance: instance.id,
+            url,
+            key,
+        }))
     }
 
     async fn set_aside(&self, id: InstanceId, rest: Rest) -> Result<(), Error> {
@@ -241,12 +290,27 @@ impl Courier {
         let alive = self.gateway.store.outbox(id, WINDOW_MAX).await?;
         let settle = |outgoing: Outgoing| {
             let delivery = match rest {
-                Rest::Later => Delivery { due: Some(later), ..outgoing.delivery },
-                Rest::Stored => Delivery { status: DeliveryStatus::Stored, due: None, ..outgoing.delivery },
+                Rest::Later => Delivery {
+                    due: Some(later),
+                    ..outgoing.delivery
+                },
+                Rest::Stored => Delivery {
+                    status: DeliveryStatus::Stored,
+                    due: None,
+                    ..outgoing.delivery
+                },
             };
-            Settlement { instance: id, id: outgoing.id, delivery }
+            Settlement {
+                instance: id,
+                id: outgoing.id,
+                delivery,
+            }
         };
-        Ok(self.gateway.store.settle(alive.into_iter().map(settle).collect()).await?)
+        Ok(self
+            .gateway
+            .store
+            .settle(alive.into_iter().map(settle).collect())
+            .await?)
     }
 }
 

@@ -26,7 +26,11 @@ pub enum Error {
     #[error("{field}: {message}")]
     Invalid { field: &'static str, message: String },
     #[error("{element} has no resource {resource:?}; it has {known}")]
-    UnknownResource { element: String, resource: String, known: String },
+    UnknownResource {
+        element: String,
+        resource: String,
+        known: String,
+    },
     #[error("there is no record {id:?} in {resource}")]
     NotFound { resource: String, id: String },
     #[error("the instance {0} is disabled; PUT /instances/{0}/enabled first")]
@@ -96,7 +100,10 @@ impl Gateway {
             (step, then) = runner.advance(self, responses).await?;
         }
         let next_page = (then == Then::GoOn).then(|| self.token(instance.id, &runner));
-        Ok(Page { records: bodies(step.records), next_page })
+        Ok(Page {
+            records: bodies(step.records),
+            next_page,
+        })
     }
 
     /// One record by id.
@@ -119,7 +126,10 @@ impl Gateway {
                 return Ok(record.body);
             }
             if then == Then::Done {
-                return Err(Error::NotFound { resource: resource.to_owned(), id: id.to_owned() });
+                return Err(Error::NotFound {
+                    resource: resource.to_owned(),
+                    id: id.to_owned(),
+                });
             }
             let responses = runner.answer(self).await?;
             (step, then) = runner.advance(self, responses).await?;
@@ -152,10 +162,19 @@ impl Gateway {
     }
 
     fn open_token(&self, instance: InstanceId, digest: Digest, text: &str) -> Result<Continuation, Error> {
-        let invalid = |message: &str| Error::Invalid { field: "nextPage", message: message.into() };
-        let sealed = URL_SAFE_NO_PAD.decode(text).map_err(|_| invalid("is no token of this gateway"))?;
-        let plain = self.vault.open(&sealed).map_err(|_| invalid("is no token of this gateway"))?;
-        let token: Token = serde_json::from_slice(&plain).map_err(|_| invalid("was made by another version; begin anew"))?;
+        let invalid = |message: &str| Error::Invalid {
+            field: "nextPage",
+            message: message.into(),
+        };
+        let sealed = URL_SAFE_NO_PAD
+            .decode(text)
+            .map_err(|_| invalid("is no token of this gateway"))?;
+        let plain = self
+            .vault
+            .open(&sealed)
+            .map_err(|_| invalid("is no token of this gateway"))?;
+        let token: Token =
+            serde_json::from_slice(&plain).map_err(|_| invalid("was made by another version; begin anew"))?;
         if token.instance != instance {
             return Err(invalid("belongs to another instance"));
         }
@@ -168,11 +187,23 @@ impl Gateway {
 
 fn list_operation(manifest: &crate::domain::element::Manifest, read: Read) -> Result<Operation, Error> {
     let known = known_resource(manifest, &read.resource)?;
-    let filter = match read.where_text.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+    let filter = match read
+        .where_text
+        .as_deref()
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+    {
         None => None,
         Some(text) => {
-            let invalid = |message: String| Error::Invalid { field: "where", message };
-            Some(Where::parse(text).map_err(|error| invalid(error.to_string()))?.to_json())
+            let invalid = |message: String| Error::Invalid {
+                field: "where",
+                message,
+            };
+            Some(
+                Where::parse(text)
+                    .map_err(|error| invalid(error.to_string()))?
+                    .to_json(),
+            )
         }
     };
     Ok(Operation::List(ListArgs {
@@ -182,7 +213,10 @@ fn list_operation(manifest: &crate::domain::element::Manifest, read: Read) -> Re
         window: None,
         filter,
         parameters: read.parameters,
-        page_size: read.page_size.unwrap_or(manifest.page_size.default).clamp(1, manifest.page_size.max),
+        page_size: read
+            .page_size
+            .unwrap_or(manifest.page_size.default)
+            .clamp(1, manifest.page_size.max),
         checkpoint: None,
     }))
 }
@@ -191,7 +225,12 @@ fn known_resource<'a>(manifest: &'a crate::domain::element::Manifest, name: &str
     manifest.resource(name).ok_or_else(|| Error::UnknownResource {
         element: manifest.key.clone(),
         resource: name.to_owned(),
-        known: manifest.resources.iter().map(|resource| resource.name.as_str()).collect::<Vec<_>>().join(", "),
+        known: manifest
+            .resources
+            .iter()
+            .map(|resource| resource.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", "),
     })
 }
 
@@ -203,6 +242,9 @@ fn dates_of(resource: &Resource) -> DateFields {
 }
 
 fn bodies(records: Vec<Record>) -> Vec<Bytes> {
-    records.into_iter().filter(|record| !record.deleted).map(|record| record.body).collect()
+    records
+        .into_iter()
+        .filter(|record| !record.deleted)
+        .map(|record| record.body)
+        .collect()
 }
-

@@ -8,14 +8,15 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use tracing::info;
 
+use super::poll::list_operation;
 use super::runner::{Failure, Runner, Then};
 use super::{Gateway, reach};
 use crate::domain::delivery::{OutboxId, Outgoing};
 use crate::domain::element::Element;
 use crate::domain::id::{InstanceId, ResourceKey};
-use crate::domain::instance::{Events, Instance};
+use crate::domain::instance::{Events, Instance, Poller};
 use crate::domain::poll::ResourceState;
-use crate::domain::run::Operation;
+use crate::domain::run::{Operation, Remedy};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::engine::configuration::{self, Accepted, Body, Context, FieldError, accept};
@@ -95,7 +96,11 @@ impl Gateway {
             token_hash: token_hash(token.expose()),
             enabled: true,
             configuration: accepted.configuration,
-            secrets: accepted.secrets.iter().map(|(key, secret)| (key.clone(), self.seal(secret))).collect(),
+            secrets: accepted
+                .secrets
+                .iter()
+                .map(|(key, secret)| (key.clone(), self.seal(secret)))
+                .collect(),
             events: accepted.events,
             warnings,
         };
@@ -111,7 +116,13 @@ impl Gateway {
 
     /// # Errors
     /// Nothing is changed on any error.
-    pub async fn change_instance(&self, id: InstanceId, body: Body, change: Change, validate: Validate) -> Result<Instance, Error> {
+    pub async fn change_instance(
+        &self,
+        id: InstanceId,
+        body: Body,
+        change: Change,
+        validate: Validate,
+    ) -> Result<Instance, Error> {
         let mut instance = self.instance(id).await?;
         let element = self.element(&instance.element)?;
         if let Some(key) = &body.element
@@ -139,7 +150,12 @@ impl Gateway {
             let accepted = self.accept(&element, &merged, &kept)?;
             instance.configuration = accepted.configuration;
             instance.secrets.retain(|key, _| !accepted.cleared.contains(key));
-            instance.secrets.extend(accepted.secrets.iter().map(|(key, secret)| (key.clone(), self.seal(secret))));
+            instance.secrets.extend(
+                accepted
+                    .secrets
+                    .iter()
+                    .map(|(key, secret)| (key.clone(), self.seal(secret))),
+            );
             instance.events = accepted.events;
             instance.warnings.extend(accepted.warnings);
             if validate == Validate::Yes {
@@ -192,8 +208,15 @@ impl Gateway {
         self.instance(id).await?;
         let resources = self.store.resources(id).await?;
         let polling = |(resource, state): (String, ResourceState)| {
-            let running = self.running.contains(&ResourceKey { instance: id, resource: resource.clone() });
-            Polling { resource, state, running }
+            let running = self.running.contains(&ResourceKey {
+                instance: id,
+                resource: resource.clone(),
+            });
+            Polling {
+                resource,
+                state,
+                running,
+            }
         };
         Ok(resources.into_iter().map(polling).collect())
     }
@@ -211,7 +234,10 @@ impl Gateway {
             return Err(FieldError::new(configuration::ENABLED, "is not true; PATCH it first").into());
         }
         for poller in instance.events.pollers {
-            self.running.want(ResourceKey { instance: id, resource: poller.resource });
+            self.running.want(ResourceKey {
+                instance: id,
+                resource: poller.resource,
+            });
         }
         self.polls.notify_one();
         Ok(())
@@ -221,14 +247,27 @@ impl Gateway {
     ///
     /// # Errors
     /// `NotFound`, or the store's.
-    pub async fn notifications(&self, id: InstanceId, before: Option<OutboxId>, limit: usize) -> Result<Vec<Outgoing>, Error> {
+    pub async fn notifications(
+        &self,
+        id: InstanceId,
+        before: Option<OutboxId>,
+        limit: usize,
+    ) -> Result<Vec<Outgoing>, Error> {
         self.instance(id).await?;
         Ok(self.store.notifications(id, before, limit).await?)
     }
 
     fn element(&self, key: &str) -> Result<std::sync::Arc<Element>, Error> {
-        let by_id = || self.elements.list().into_iter().find(|element| element.manifest.id.to_string() == key);
-        self.elements.find(key).or_else(by_id).ok_or_else(|| Error::UnknownElement(key.to_owned()))
+        let by_id = || {
+            self.elements
+                .list()
+                .into_iter()
+                .find(|element| element.manifest.id.to_string() == key)
+        };
+        self.elements
+            .find(key)
+            .or_else(by_id)
+            .ok_or_else(|| Error::UnknownElement(key.to_owned()))
     }
 
     fn accept(&self, element: &Element, given: &Map<String, Value>, kept: &HashSet<String>) -> Result<Accepted, Error> {
@@ -242,24 +281,50 @@ impl Gateway {
         };
         let accepted = accept(given, &context)?;
         if let Some(url) = &accepted.events.callback_url {
-            self.callback.admissible(url).map_err(|error| FieldError::new(configuration::CALLBACK_URL, error))?;
+            self.callback
+                .admissible(url)
+                .map_err(|error| FieldError::new(configuration::CALLBACK_URL, error))?;
         }
         Ok(accepted)
     }
 
-    /// Runs the element's `check` with credentials that are not stored yet.
+    /// Tries at the vendor what is not stored yet: the credentials, then the first record of each poller, so that a
+    /// resource or field that does not exist is found now rather than by the first poll.
     async fn check(&self, instance: &Instance, secrets: &HashMap<String, Secret>) -> Result<(), Error> {
         let reach = self.reach(instance, secrets)?;
-        let mut runner = Runner::new(reach, Operation::Check, None, self.clock.now());
-        let checked = async {
-            let (_, mut then) = runner.begin(self).await?;
-            while then == Then::GoOn {
-                let responses = runner.answer(self).await?;
-                (_, then) = runner.advance(self, responses).await?;
-            }
-            Ok(())
-        };
-        checked.await.map_err(Error::Check)
+        let now = self.clock.now();
+        let mut runner = Runner::new(reach.clone(), Operation::Check, None, now);
+        let memo = self.first_page(&mut runner).await.map_err(Error::Check)?;
+        if !is_polled(instance) {
+            return Ok(());
+        }
+        for poller in &instance.events.pollers {
+            let field = format!("{}.{}.url", configuration::POLLER_CONFIGURATION, poller.resource);
+            let invalid = |message: String| Error::Invalid(FieldError::new(&field, message));
+            let one = Poller {
+                page_size: 1,
+                ..poller.clone()
+            };
+            let operation = list_operation(&one, now, now, None).map_err(|error| invalid(error.to_string()))?;
+            let mut runner = Runner::new(reach.clone(), operation, memo.clone(), now);
+            self.first_page(&mut runner).await.map_err(|failure| match failure {
+                Failure::Fault(fault) if fault.remedy == Remedy::BadConfiguration => invalid(fault.message),
+                other => Error::Check(other),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Drives a run to its first record or its end; returns the memo that it left.
+    async fn first_page(&self, runner: &mut Runner) -> Result<Option<Vec<u8>>, Failure> {
+        let (mut step, mut then) = runner.begin(self).await?;
+        let mut memo = step.memo.take();
+        while then == Then::GoOn && step.records.is_empty() {
+            let responses = runner.answer(self).await?;
+            (step, then) = runner.advance(self, responses).await?;
+            memo = step.memo.take().or(memo);
+        }
+        Ok(memo)
     }
 
     /// Writes an instance with the rows that its pollers need now. What did not change keeps its watermark; a poller
@@ -270,8 +335,13 @@ impl Gateway {
         let is = configuration::by_resource(&instance.events.pollers);
         let mut rows = Vec::new();
         for (name, poller) in &is {
-            let key = ResourceKey { instance: instance.id, resource: (*name).to_owned() };
-            let same = was.get(name).is_some_and(|was| was.url == poller.url && was.id_field == poller.id_field);
+            let key = ResourceKey {
+                instance: instance.id,
+                resource: (*name).to_owned(),
+            };
+            let same = was
+                .get(name)
+                .is_some_and(|was| was.url == poller.url && was.id_field == poller.id_field);
             let mut state = match old.get(*name) {
                 Some(state) if same => state.clone(),
                 Some(state) => ResourceState {
@@ -287,7 +357,11 @@ impl Gateway {
             state.due = is_polled(&instance).then(|| schedule::first_due(&key, now));
             rows.push(((*name).to_owned(), state));
         }
-        let removed = old.keys().filter(|name| !is.contains_key(name.as_str())).cloned().collect();
+        let removed = old
+            .keys()
+            .filter(|name| !is.contains_key(name.as_str()))
+            .cloned()
+            .collect();
         self.store.update_instance(instance.clone(), rows, removed).await?;
         self.polls.notify_one();
         self.deliveries.notify_one();
@@ -302,17 +376,30 @@ fn is_polled(instance: &Instance) -> bool {
 /// The rows that a new instance starts with.
 fn rows(instance: &Instance, now: Timestamp) -> Vec<(String, ResourceState)> {
     let row = |resource: &String| {
-        let key = ResourceKey { instance: instance.id, resource: resource.clone() };
-        (resource.clone(), ResourceState::new(is_polled(instance).then(|| schedule::first_due(&key, now))))
+        let key = ResourceKey {
+            instance: instance.id,
+            resource: resource.clone(),
+        };
+        (
+            resource.clone(),
+            ResourceState::new(is_polled(instance).then(|| schedule::first_due(&key, now))),
+        )
     };
-    instance.events.pollers.iter().map(|poller| row(&poller.resource)).collect()
+    instance
+        .events
+        .pollers
+        .iter()
+        .map(|poller| row(&poller.resource))
+        .collect()
 }
 
 /// SHA-256 in hex. Tokens have 256 random bits, so that a plain hash is enough to keep them secret.
 fn token_hash(token: &str) -> String {
-    Sha256::digest(token.as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        use std::fmt::Write as _;
-        write!(hex, "{byte:02x}").expect("writing to a string can't fail");
-        hex
-    })
+    Sha256::digest(token.as_bytes())
+        .iter()
+        .fold(String::with_capacity(64), |mut hex, byte| {
+            use std::fmt::Write as _;
+            write!(hex, "{byte:02x}").expect("writing to a string can't fail");
+            hex
+        })
 }

@@ -24,7 +24,7 @@ use crate::engine::dates::{Pattern, Zone, read_lenient};
 use crate::engine::envelope::Sender;
 use crate::engine::macros::Moments;
 use crate::engine::plan::{self, plan};
-use crate::engine::poller_url::PollerUrl;
+use crate::engine::poller_url::{PollerUrl, PollerUrlError};
 use crate::engine::retry::{DELAY_MAX, poll_backoff};
 use crate::engine::{schedule, watermark};
 use crate::ports::{CallError, Durability, PageCommit, StoreError};
@@ -90,9 +90,19 @@ impl Gateway {
     }
 
     async fn try_poll(&self, key: &ResourceKey, stop: &CancellationToken) -> Result<(), Error> {
-        let Some(state) = self.store.resource(key.clone()).await? else { return Ok(()) };
-        let Some(instance) = self.store.instance(key.instance).await? else { return Ok(()) };
-        let Some(poller) = instance.events.pollers.iter().find(|poller| poller.resource == key.resource).cloned() else {
+        let Some(state) = self.store.resource(key.clone()).await? else {
+            return Ok(());
+        };
+        let Some(instance) = self.store.instance(key.instance).await? else {
+            return Ok(());
+        };
+        let Some(poller) = instance
+            .events
+            .pollers
+            .iter()
+            .find(|poller| poller.resource == key.resource)
+            .cloned()
+        else {
             return Ok(());
         };
         if !instance.enabled || !instance.events.enabled {
@@ -100,9 +110,10 @@ impl Gateway {
         }
         let started = self.clock.now();
         let polled = match self.open(key, &instance, &poller, &state, started).await {
-            Ok((mut poll, runner)) => {
-                poll.pages(runner, stop).await.map_err(|error| (error, poll.state, poll.progress))
-            }
+            Ok((mut poll, runner)) => poll
+                .pages(runner, stop)
+                .await
+                .map_err(|error| (error, poll.state, poll.progress)),
             Err(error) => Err((error, state, Progress::new(started))),
         };
         match polled {
@@ -133,25 +144,17 @@ impl Gateway {
             field: format!("event.poller.configuration.{}.{field}", key.resource),
             message,
         };
-        let resumed = state.continuation.clone().filter(|continuation| continuation.digest == element.digest);
+        let resumed = state
+            .continuation
+            .clone()
+            .filter(|continuation| continuation.digest == element.digest);
         let (runner, progress) = if let Some(continuation) = resumed {
             debug!("the poll goes on where it stopped");
             let progress = continuation.progress.clone();
             (Runner::resume(reach, continuation), progress)
         } else {
-            let (url, _) = PollerUrl::parse(&poller.url).map_err(|error| configuration("url", error.to_string()))?;
-            let moments = Moments { last_poll: from, now, default_zone: Zone::utc() };
-            let request = url.at(&moments).map_err(|error| configuration("url", error.to_string()))?;
-            let operation = Operation::List(ListArgs {
-                resource: request.resource,
-                window: Some(Window { from, until: None }),
-                filter: request.filter.map(|filter| filter.to_json()),
-                parameters: request.parameters,
-                id_field: poller.id_field.clone(),
-                dates: date_fields(poller),
-                page_size: poller.page_size,
-                checkpoint: state.checkpoint.clone(),
-            });
+            let operation = list_operation(poller, from, now, state.checkpoint.clone())
+                .map_err(|error| configuration("url", error.to_string()))?;
             let memo = self.store.memo(key.instance).await?;
             (Runner::new(reach, operation, memo, now), Progress::new(now))
         };
@@ -214,18 +217,49 @@ impl Gateway {
         }
         state.due = Some(now.plus(delay));
         warn!(error = %error, code = verdict.code, blame = verdict.blame, failures = state.failures, "poll failed");
-        let outcome =
-            Outcome::Failed { code: verdict.code.clone(), blame: verdict.blame.into(), message: error.to_string() };
+        let outcome = Outcome::Failed {
+            code: verdict.code.clone(),
+            blame: verdict.blame.into(),
+            message: error.to_string(),
+        };
         state.last = Some(report(&progress, state.baselined, now, outcome));
         Ok(self.store.commit(row_only(key, state)).await?)
     }
+}
+
+/// What a poll asks an element for: the poller's url with the time put in.
+pub(crate) fn list_operation(
+    poller: &Poller,
+    from: Timestamp,
+    now: Timestamp,
+    checkpoint: Option<Vec<u8>>,
+) -> Result<Operation, PollerUrlError> {
+    let (url, _) = PollerUrl::parse(&poller.url)?;
+    let request = url.at(&Moments {
+        last_poll: from,
+        now,
+        default_zone: Zone::utc(),
+    })?;
+    Ok(Operation::List(ListArgs {
+        resource: request.resource,
+        window: Some(Window { from, until: None }),
+        filter: request.filter.map(|filter| filter.to_json()),
+        parameters: request.parameters,
+        id_field: poller.id_field.clone(),
+        dates: date_fields(poller),
+        page_size: poller.page_size,
+        checkpoint,
+    }))
 }
 
 /// A commit of a resource's row alone. Need not be synced: without it the gateway polls again, sooner.
 fn row_only(key: &ResourceKey, state: ResourceState) -> PageCommit {
     PageCommit {
         resource: key.clone(),
-        state: ResourceState { revision: state.revision + 1, ..state },
+        state: ResourceState {
+            revision: state.revision + 1,
+            ..state
+        },
         fingerprints: Vec::new(),
         notifications: Vec::new(),
         deliver: false,
@@ -274,7 +308,13 @@ impl Poll<'_> {
     async fn commit(&mut self, step: Step, continuation: Option<Continuation>) -> Result<(), Error> {
         let done = continuation.is_none();
         let now = self.gateway.clock.now();
-        let Step { records, problems, checkpoint, memo, .. } = step;
+        let Step {
+            records,
+            problems,
+            checkpoint,
+            memo,
+            ..
+        } = step;
         self.progress.records += records.len() as u64;
         problems.into_iter().for_each(|problem| self.add_problem(problem));
         if checkpoint.is_some() {
@@ -294,13 +334,17 @@ impl Poll<'_> {
             self.rules.not_after = Some(self.progress.vendor_started.unwrap_or(self.progress.started));
         }
         let differences = compare(records, &known, &self.rules);
-        let planned = plan(differences, self.state.next_sequence, &plan::Poll {
-            key: &self.key,
-            sender: &self.sender,
-            id_field: &self.poller.id_field,
-            started: self.progress.started,
-            now,
-        });
+        let planned = plan(
+            differences,
+            self.state.next_sequence,
+            &plan::Poll {
+                key: &self.key,
+                sender: &self.sender,
+                id_field: &self.poller.id_field,
+                started: self.progress.started,
+                now,
+            },
+        );
         if !done && planned.fingerprints.is_empty() && memo.is_none() {
             return Ok(());
         }
@@ -308,12 +352,19 @@ impl Poll<'_> {
         let mut state = self.state.clone();
         state.revision += 1;
         state.next_sequence += planned.events;
-        state.continuation = continuation.map(|continuation| Continuation { progress: self.progress.clone(), ..continuation });
+        state.continuation = continuation.map(|continuation| Continuation {
+            progress: self.progress.clone(),
+            ..continuation
+        });
         if done {
             self.finish(&mut state, now);
         }
         let deliver = self.instance.events.callback_url.is_some();
-        let durability = if planned.notifications.is_empty() { Durability::Lazy } else { Durability::Synced };
+        // Without events a page need not be synced: if it is lost, it is read again and nothing new is found. The end of
+        // a baseline is different: whoever reads it again takes what changed since for what was always there.
+        let ends_baseline = done && (!self.state.baselined || self.state.projection != state.projection);
+        let synced = !planned.notifications.is_empty() || ends_baseline;
+        let durability = if synced { Durability::Synced } else { Durability::Lazy };
         let notify = deliver && planned.events > 0;
         let page = PageCommit {
             resource: self.key.clone(),
@@ -358,7 +409,11 @@ impl Poll<'_> {
     fn date(&mut self, record: Record) -> Dated {
         let created = self.read(&record, record.created.as_ref(), |dates| &dates.created);
         let updated = self.read(&record, record.updated.as_ref(), |dates| &dates.updated);
-        Dated { record, created, updated }
+        Dated {
+            record,
+            created,
+            updated,
+        }
     }
 
     fn read(
@@ -377,7 +432,11 @@ impl Poll<'_> {
             Err(error) => {
                 let message = format!("record {}: {text:?} can't be read as a date: {error}", record.id);
                 let subject = field.name.clone();
-                self.add_problem(Problem { subject, code: "date-unreadable".into(), message });
+                self.add_problem(Problem {
+                    subject,
+                    code: "date-unreadable".into(),
+                    message,
+                });
                 None
             }
         }
@@ -385,7 +444,9 @@ impl Poll<'_> {
 
     fn add_problem(&mut self, problem: Problem) {
         let problems = &mut self.progress.problems;
-        let said = problems.iter().any(|said| said.code == problem.code && said.subject == problem.subject);
+        let said = problems
+            .iter()
+            .any(|said| said.code == problem.code && said.subject == problem.subject);
         if !said && problems.len() < PROBLEMS_MAX {
             problems.push(problem);
         }
@@ -414,7 +475,10 @@ fn report(progress: &Progress, baselined: bool, now: Timestamp, outcome: Outcome
 }
 
 fn date_fields(poller: &Poller) -> DateFields {
-    DateFields { created: poller.dates.created.paths.clone(), updated: poller.dates.updated.paths.clone() }
+    DateFields {
+        created: poller.dates.created.paths.clone(),
+        updated: poller.dates.updated.paths.clone(),
+    }
 }
 
 /// Patterns and zones of a poller, compiled once per poll.
@@ -432,8 +496,10 @@ struct FieldReader {
 impl DateReader {
     fn new(poller: &Poller) -> Result<Self, (&'static str, String)> {
         Ok(Self {
-            created: FieldReader::new(&poller.dates.created).map_err(|error| ("datesConfiguration.createdDateFormat", error))?,
-            updated: FieldReader::new(&poller.dates.updated).map_err(|error| ("datesConfiguration.updatedDateFormat", error))?,
+            created: FieldReader::new(&poller.dates.created)
+                .map_err(|error| ("datesConfiguration.createdDateFormat", error))?,
+            updated: FieldReader::new(&poller.dates.updated)
+                .map_err(|error| ("datesConfiguration.updatedDateFormat", error))?,
         })
     }
 }
@@ -445,7 +511,11 @@ impl FieldReader {
             text => Some(Pattern::parse_tolerant(text).map_err(|error| error.to_string())?.0),
         };
         let zone = Zone::parse(&field.zone).map_err(|error| error.to_string())?;
-        Ok(Self { name: field.paths.first().cloned().unwrap_or_default(), pattern, zone })
+        Ok(Self {
+            name: field.paths.first().cloned().unwrap_or_default(),
+            pattern,
+            zone,
+        })
     }
 }
 
@@ -488,14 +558,36 @@ impl Verdict {
         let seconds = |seconds: Option<u32>| Duration::from_secs(seconds.unwrap_or(0).into());
         let base = verdict(&fault.code, "vendor");
         match &fault.remedy {
-            Remedy::Retry { after_seconds } => Self { wait: seconds(*after_seconds), anew: false, ..base },
+            Remedy::Retry { after_seconds } => Self {
+                wait: seconds(*after_seconds),
+                anew: false,
+                ..base
+            },
             Remedy::RateLimited { after_seconds } => {
-                let pause = if after_seconds.is_some() { seconds(*after_seconds) } else { RATE_LIMIT_PAUSE };
-                Self { wait: pause, account_pause: Some(pause), anew: false, ..base }
+                let pause = if after_seconds.is_some() {
+                    seconds(*after_seconds)
+                } else {
+                    RATE_LIMIT_PAUSE
+                };
+                Self {
+                    wait: pause,
+                    account_pause: Some(pause),
+                    anew: false,
+                    ..base
+                }
             }
-            Remedy::RefreshAuth => Self { wait: CREDENTIALS_PAUSE, ..base },
-            Remedy::Restart => Self { drop_checkpoint: true, ..base },
-            Remedy::BadConfiguration => Self { blame: "configuration", ..base },
+            Remedy::RefreshAuth => Self {
+                wait: CREDENTIALS_PAUSE,
+                ..base
+            },
+            Remedy::Restart => Self {
+                drop_checkpoint: true,
+                ..base
+            },
+            Remedy::BadConfiguration => Self {
+                blame: "configuration",
+                ..base
+            },
             Remedy::Broken | Remedy::Other(_) => base,
         }
     }

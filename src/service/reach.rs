@@ -28,21 +28,29 @@ pub struct Reach {
 pub enum Error {
     #[error("element {0:?} is not loaded; put its component into the elements directory")]
     NotLoaded(String),
-    #[error("the secret {0} can't be opened: {1}; was vault.key in the data directory replaced? PATCH the instance with the secret to store it anew")]
+    #[error(
+        "the secret {0} can't be opened: {1}; was vault.key in the data directory replaced? PATCH the instance with the secret to store it anew"
+    )]
     Sealed(String, String),
 }
 
 impl Gateway {
     /// `plain_secrets` holds secrets that are not stored yet: those of an instance that is being created or changed.
     pub(crate) fn reach(&self, instance: &Instance, plain_secrets: &HashMap<String, Secret>) -> Result<Reach, Error> {
-        let element =
-            self.elements.find(&instance.element).ok_or_else(|| Error::NotLoaded(instance.element.clone()))?;
+        let element = self
+            .elements
+            .find(&instance.element)
+            .ok_or_else(|| Error::NotLoaded(instance.element.clone()))?;
         let manifest = &element.manifest;
         let operator = self.settings.element_configuration.get(&manifest.key);
         let mut configuration = Map::new();
         let mut secrets: HashMap<String, Secret> = HashMap::new();
         for property in &manifest.properties {
-            let set_by_operator = || operator.filter(|_| property.operator).and_then(|operator| operator.get(&property.key));
+            let set_by_operator = || {
+                operator
+                    .filter(|_| property.operator)
+                    .and_then(|operator| operator.get(&property.key))
+            };
             if property.secret {
                 if let Some(secret) = plain_secrets.get(&property.key) {
                     secrets.insert(property.key.clone(), secret.clone());
@@ -61,7 +69,10 @@ impl Gateway {
         }
         let account = manifest.account.iter().filter_map(|key| configuration.get(key));
         let account = account.fold(manifest.key.clone(), |name, value| format!("{name}|{value}"));
-        let origins = manifest.hosts_from.iter().filter_map(|key| configuration.get(key)?.as_str());
+        let origins = manifest
+            .hosts_from
+            .iter()
+            .filter_map(|key| configuration.get(key)?.as_str());
         let origins = origins.filter_map(origin_of).collect();
         let mut names: Vec<&str> = secrets.keys().map(String::as_str).collect();
         names.sort_unstable();
@@ -74,14 +85,20 @@ impl Gateway {
             limits: manifest.limits.clone(),
             response_headers: manifest.response_headers.clone(),
         };
-        Ok(Reach { configuration: Value::Object(configuration), grants: Arc::new(grants), element })
+        Ok(Reach {
+            configuration: Value::Object(configuration),
+            grants: Arc::new(grants),
+            element,
+        })
     }
 
     pub(crate) fn unseal(&self, key: &str, sealed: &str) -> Result<Secret, Error> {
         let refuse = |reason: String| Error::Sealed(key.to_owned(), reason);
         let sealed = STANDARD.decode(sealed).map_err(|error| refuse(error.to_string()))?;
         let plain = self.vault.open(&sealed).map_err(|error| refuse(error.to_string()))?;
-        String::from_utf8(plain).map(Secret::new).map_err(|_| refuse("not text".into()))
+        String::from_utf8(plain)
+            .map(Secret::new)
+            .map_err(|_| refuse("not text".into()))
     }
 
     pub(crate) fn seal(&self, secret: &Secret) -> String {

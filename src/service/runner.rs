@@ -58,15 +58,37 @@ pub enum Then {
 
 impl Runner {
     pub fn new(reach: Reach, operation: Operation, memo: Option<Vec<u8>>, now: Timestamp) -> Self {
-        let run = Run { operation, configuration: reach.configuration.clone(), memo, now };
-        Self { reach, run: Arc::new(run), state: Vec::new(), requests: Vec::new(), steps: 0, sent: 0, vendor_date: None }
+        let run = Run {
+            operation,
+            configuration: reach.configuration.clone(),
+            memo,
+            now,
+        };
+        Self {
+            reach,
+            run: Arc::new(run),
+            state: Vec::new(),
+            requests: Vec::new(),
+            steps: 0,
+            sent: 0,
+            vendor_date: None,
+        }
     }
 
     /// Goes on where another run of the same component stopped. The first call must be `answer`.
     pub fn resume(reach: Reach, continuation: Continuation) -> Self {
-        let Continuation { run, state, requests, progress, .. } = continuation;
+        let Continuation {
+            run,
+            state,
+            requests,
+            progress,
+            ..
+        } = continuation;
         // Credentials and addresses may have been mended since.
-        let run = Run { configuration: reach.configuration.clone(), ..run };
+        let run = Run {
+            configuration: reach.configuration.clone(),
+            ..run
+        };
         Self {
             reach,
             run: Arc::new(run),
@@ -98,7 +120,10 @@ impl Runner {
 
     /// Sends what the last step asked for, all at once, and waits for every answer.
     pub async fn answer(&mut self, gateway: &Gateway) -> Result<Vec<Response>, Failure> {
-        let sends = self.requests.iter().map(|request| gateway.vendor.send(request.clone(), self.reach.grants.clone()));
+        let sends = self
+            .requests
+            .iter()
+            .map(|request| gateway.vendor.send(request.clone(), self.reach.grants.clone()));
         let responses = try_join_all(sends).await?;
         self.sent += u32::try_from(responses.len()).unwrap_or(u32::MAX);
         if self.vendor_date.is_none() {
@@ -122,7 +147,10 @@ impl Runner {
         if self.steps > STEPS_PER_RUN_MAX {
             return Err(Failure::TooLong);
         }
-        let called = gateway.elements.call(self.reach.element.digest, self.run.clone(), call).await?;
+        let called = gateway
+            .elements
+            .call(self.reach.element.digest, self.run.clone(), call)
+            .await?;
         let mut step = called.map_err(Failure::Fault)?;
         self.state = std::mem::take(&mut step.state);
         let then = match &mut step.next {

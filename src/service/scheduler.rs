@@ -56,7 +56,10 @@ impl Running {
     /// None when the resource is being polled already: one poll at a time.
     fn claim(self: &Running, gateway: &Arc<Gateway>, key: &ResourceKey) -> Option<Claim> {
         self.with(|state| Arc::make_mut(&mut state.running).insert(key.clone()))
-            .then(|| Claim { gateway: gateway.clone(), key: key.clone() })
+            .then(|| Claim {
+                gateway: gateway.clone(),
+                key: key.clone(),
+            })
     }
 }
 
@@ -68,7 +71,9 @@ struct Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.gateway.running.with(|state| Arc::make_mut(&mut state.running).remove(&self.key));
+        self.gateway
+            .running
+            .with(|state| Arc::make_mut(&mut state.running).remove(&self.key));
         self.gateway.polls.notify_one();
     }
 }
@@ -108,7 +113,11 @@ async fn start_due(
             key
         } else {
             if due.is_empty() {
-                match gateway.store.due_polls(now, gateway.running.snapshot(), gateway.settings.polls_max).await {
+                match gateway
+                    .store
+                    .due_polls(now, gateway.running.snapshot(), gateway.settings.polls_max)
+                    .await
+                {
                     Ok(keys) => due.extend(keys),
                     Err(error) => {
                         error!(%error, "due polls can't be read");

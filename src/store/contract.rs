@@ -157,7 +157,10 @@ fn settlement(resource: &ResourceKey, id: OutboxId, status: DeliveryStatus, due:
 }
 
 fn names(outgoing: &[Outgoing]) -> Vec<&str> {
-    outgoing.iter().map(|one| one.notification.events[0].record.as_str()).collect()
+    outgoing
+        .iter()
+        .map(|one| one.notification.events[0].record.as_str())
+        .collect()
 }
 
 fn is_conflict<T>(result: Result<T, StoreError>) -> bool {
@@ -181,8 +184,14 @@ pub(super) async fn an_instance_is_found_by_id_and_by_token(store: Given) {
         id: created.id,
         ..instance("t1")
     };
-    assert_eq!(serde_json::to_value(&found).unwrap(), serde_json::to_value(&wanted).unwrap());
-    assert_eq!(store.instance_by_token("t1".into()).await.unwrap().unwrap().id, created.id);
+    assert_eq!(
+        serde_json::to_value(&found).unwrap(),
+        serde_json::to_value(&wanted).unwrap()
+    );
+    assert_eq!(
+        store.instance_by_token("t1".into()).await.unwrap().unwrap().id,
+        created.id
+    );
     assert!(store.instance_by_token("t".into()).await.unwrap().is_none());
     assert!(store.instance(InstanceId(99)).await.unwrap().is_none());
     let by_name: Vec<_> = rows.into_iter().rev().collect();
@@ -215,8 +224,14 @@ pub(super) async fn an_update_replaces_the_instance_and_its_rows(store: Given) {
         ("accounts".to_owned(), state.clone()),
         ("tasks".to_owned(), ResourceState::new(None)),
     ];
-    store.update_instance(update.clone(), rows.clone(), Vec::new()).await.unwrap();
-    assert_eq!(store.instance(resource.instance).await.unwrap().unwrap().name, "renamed");
+    store
+        .update_instance(update.clone(), rows.clone(), Vec::new())
+        .await
+        .unwrap();
+    assert_eq!(
+        store.instance(resource.instance).await.unwrap().unwrap().name,
+        "renamed"
+    );
     assert_eq!(store.resources(resource.instance).await.unwrap(), rows);
     assert!(store.instance_by_token("old".into()).await.unwrap().is_none());
     assert!(store.instance_by_token("new".into()).await.unwrap().is_some());
@@ -226,7 +241,9 @@ pub(super) async fn an_update_replaces_the_instance_and_its_rows(store: Given) {
         id: InstanceId(99),
         ..update
     };
-    assert!(is_conflict(store.update_instance(unknown, Vec::new(), Vec::new()).await));
+    assert!(is_conflict(
+        store.update_instance(unknown, Vec::new(), Vec::new()).await
+    ));
 }
 
 pub(super) async fn an_update_does_not_take_a_row_back(store: Given) {
@@ -238,9 +255,17 @@ pub(super) async fn an_update_does_not_take_a_row_back(store: Given) {
         name: "renamed".into(),
         ..instance("t")
     };
-    let same = vec![("accounts".to_owned(), store.resource(resource.clone()).await.unwrap().unwrap())];
-    assert!(is_conflict(store.update_instance(update.clone(), same.clone(), Vec::new()).await));
-    assert_ne!(store.instance(resource.instance).await.unwrap().unwrap().name, "renamed");
+    let same = vec![(
+        "accounts".to_owned(),
+        store.resource(resource.clone()).await.unwrap().unwrap(),
+    )];
+    assert!(is_conflict(
+        store.update_instance(update.clone(), same.clone(), Vec::new()).await
+    ));
+    assert_ne!(
+        store.instance(resource.instance).await.unwrap().unwrap().name,
+        "renamed"
+    );
     let mut higher = same;
     higher[0].1.revision += 1;
     store.update_instance(update, higher, Vec::new()).await.unwrap();
@@ -258,9 +283,15 @@ pub(super) async fn a_removed_resource_starts_anew_when_it_comes_back(store: Giv
         id: resource.instance,
         ..instance("t")
     };
-    store.update_instance(update.clone(), Vec::new(), vec!["accounts".into()]).await.unwrap();
+    store
+        .update_instance(update.clone(), Vec::new(), vec!["accounts".into()])
+        .await
+        .unwrap();
     assert_eq!(store.resource(resource.clone()).await.unwrap(), None);
-    assert_eq!(store.fingerprints(resource.clone(), ids.clone()).await.unwrap(), vec![None; 300]);
+    assert_eq!(
+        store.fingerprints(resource.clone(), ids.clone()).await.unwrap(),
+        vec![None; 300]
+    );
     assert_eq!(store.next_poll(at(-1)).await.unwrap(), None);
     let rows = vec![("accounts".to_owned(), ResourceState::new(None))];
     store.update_instance(update, rows, Vec::new()).await.unwrap();
@@ -286,16 +317,25 @@ pub(super) async fn a_deleted_instance_is_gone_with_all_it_had(store: Given) {
     assert!(store.resources(gone.instance).await.unwrap().is_empty());
     assert!(store.outbox(gone.instance, 10).await.unwrap().is_empty());
     assert!(store.notifications(gone.instance, None, 10).await.unwrap().is_empty());
-    assert_eq!(store.fingerprints(gone.clone(), vec!["7".into()]).await.unwrap(), [None]);
+    assert_eq!(
+        store.fingerprints(gone.clone(), vec!["7".into()]).await.unwrap(),
+        [None]
+    );
     assert!(is_conflict(store.commit(page).await));
     let running = Arc::new(HashSet::new());
-    assert_eq!(store.due_polls(at(9), running, 9).await.unwrap(), std::slice::from_ref(&kept));
+    assert_eq!(
+        store.due_polls(at(9), running, 9).await.unwrap(),
+        std::slice::from_ref(&kept)
+    );
     assert_eq!(store.due_deliveries(at(9), 9).await.unwrap(), [kept.instance]);
     assert_eq!(store.next_delivery(at(4)).await.unwrap(), Some(at(5)));
 
     assert_eq!(store.outbox(kept.instance, 100).await.unwrap().len(), 40);
     assert_eq!(store.memo(kept.instance).await.unwrap().as_deref(), Some(&b"memo"[..]));
-    assert_eq!(store.fingerprints(kept, vec!["7".into()]).await.unwrap(), [Some(fingerprint(7, 1))]);
+    assert_eq!(
+        store.fingerprints(kept, vec!["7".into()]).await.unwrap(),
+        [Some(fingerprint(7, 1))]
+    );
 }
 
 pub(super) async fn a_commit_is_read_back(store: Given) {
@@ -308,7 +348,10 @@ pub(super) async fn a_commit_is_read_back(store: Given) {
     let committed = page.clone();
     store.commit(page).await.unwrap();
     assert_eq!(store.resource(resource.clone()).await.unwrap(), Some(committed.state));
-    let known = store.fingerprints(resource.clone(), vec!["".into(), "8".into(), "7".into()]).await.unwrap();
+    let known = store
+        .fingerprints(resource.clone(), vec!["".into(), "8".into(), "7".into()])
+        .await
+        .unwrap();
     assert_eq!(known, [Some(fingerprint(3, 9)), None, Some(fingerprint(u128::MAX, 1))]);
     let outbox = store.outbox(resource.instance, 10).await.unwrap();
     let notifications: Vec<_> = outbox.iter().map(|one| one.notification.clone()).collect();
@@ -342,8 +385,17 @@ pub(super) async fn a_commit_that_expects_another_revision_changes_nothing(store
         store.resource(resource.clone()).await.unwrap(),
         Some(ResourceState::new(Some(at(0))))
     );
-    assert_eq!(store.fingerprints(resource.clone(), vec!["7".into()]).await.unwrap(), [None]);
-    assert!(store.notifications(resource.instance, None, 9).await.unwrap().is_empty());
+    assert_eq!(
+        store.fingerprints(resource.clone(), vec!["7".into()]).await.unwrap(),
+        [None]
+    );
+    assert!(
+        store
+            .notifications(resource.instance, None, 9)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(store.memo(resource.instance).await.unwrap(), None);
     assert_eq!(store.next_poll(at(0)).await.unwrap(), None);
 }
@@ -374,11 +426,23 @@ pub(super) async fn fingerprints_are_those_of_a_map(store: Given) {
             assert_eq!(known.as_ref(), model.get(id), "round {round}, id {id:?}");
         }
         let mut page = next_page(&*store, &resource).await;
-        let changed = ids.iter().enumerate().filter(|(place, _)| scramble(*place as u64) % 3 > 0);
+        let changed = ids
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| !scramble(*place as u64).is_multiple_of(3));
         page.fingerprints = changed
-            .map(|(place, id)| (id.clone(), fingerprint(u128::from(scramble(round * 1_000 + place as u64)), round as u32)))
+            .map(|(place, id)| {
+                (
+                    id.clone(),
+                    fingerprint(u128::from(scramble(round * 1_000 + place as u64)), round as u32),
+                )
+            })
             .collect();
-        page.durability = if round % 8 == 0 { Durability::Synced } else { Durability::Lazy };
+        page.durability = if round % 8 == 0 {
+            Durability::Synced
+        } else {
+            Durability::Lazy
+        };
         model.extend(page.fingerprints.iter().cloned());
         store.commit(page).await.unwrap();
     }
@@ -406,7 +470,9 @@ pub(super) async fn polls_are_due_in_the_order_of_their_times(store: Given) {
     let dues = [Some(30), Some(-9_000_000_000_000), None, Some(10), Some(20), Some(31)];
     let names = ["a", "b", "c", "d", "e", "f"];
     let rows = names.iter().zip(dues);
-    let rows = rows.map(|(name, due)| ((*name).to_owned(), ResourceState::new(due.map(at)))).collect();
+    let rows = rows
+        .map(|(name, due)| ((*name).to_owned(), ResourceState::new(due.map(at))))
+        .collect();
     let id = store.create_instance(instance("t"), rows).await.unwrap().id;
     let due = async |running: &[&str], limit| {
         let running = running.iter().map(|name| key(id, name)).collect();
@@ -436,13 +502,25 @@ pub(super) async fn the_next_poll_is_the_first_one_later(store: Given) {
 
 pub(super) async fn the_outbox_gives_what_is_alive_in_order_of_commit(store: Given) {
     let resource = create(&*store, "t").await;
-    notify(&*store, &resource, vec![notification("a", at(9), 10), notification("b", at(9), 10)]).await;
+    notify(
+        &*store,
+        &resource,
+        vec![notification("a", at(9), 10), notification("b", at(9), 10)],
+    )
+    .await;
     notify(&*store, &resource, vec![notification("c", at(1), 10)]).await;
     notify(&*store, &resource, vec![notification("d", at(5), 10)]).await;
     let outbox = store.outbox(resource.instance, 9).await.unwrap();
     assert_eq!(names(&outbox), ["a", "b", "c", "d"]);
-    assert_eq!(names(&store.outbox(resource.instance, 1).await.unwrap()), ["a", "b"], "whole batches");
-    assert_eq!(names(&store.outbox(resource.instance, 3).await.unwrap()), ["a", "b", "c"]);
+    assert_eq!(
+        names(&store.outbox(resource.instance, 1).await.unwrap()),
+        ["a", "b"],
+        "whole batches"
+    );
+    assert_eq!(
+        names(&store.outbox(resource.instance, 3).await.unwrap()),
+        ["a", "b", "c"]
+    );
 
     let settled = [0, 2].map(|place| settlement(&resource, outbox[place].id, DeliveryStatus::Delivered, None));
     store.settle(settled.into()).await.unwrap();
@@ -455,7 +533,12 @@ pub(super) async fn the_outbox_gives_what_is_alive_in_order_of_commit(store: Giv
 pub(super) async fn a_settlement_moves_the_next_attempt(store: Given) {
     let first = create(&*store, "1").await;
     let second = create(&*store, "2").await;
-    notify(&*store, &first, vec![notification("a", at(10), 10), notification("b", at(10), 10)]).await;
+    notify(
+        &*store,
+        &first,
+        vec![notification("a", at(10), 10), notification("b", at(10), 10)],
+    )
+    .await;
     notify(&*store, &second, vec![notification("c", at(20), 10)]).await;
     let due = async |ms| store.due_deliveries(at(ms), 9).await.unwrap();
     assert_eq!(due(9).await, []);
@@ -539,5 +622,11 @@ pub(super) async fn settling_what_is_gone_is_no_error(store: Given) {
     let unknown = settlement(&resource, id, DeliveryStatus::Retry, Some(at(1)));
     store.settle(vec![unknown]).await.unwrap();
     assert_eq!(store.next_delivery(at(0)).await.unwrap(), None);
-    assert!(store.notifications(resource.instance, None, 9).await.unwrap().is_empty());
+    assert!(
+        store
+            .notifications(resource.instance, None, 9)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }

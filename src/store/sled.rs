@@ -13,6 +13,7 @@ use ::sled::Tree;
 use tokio::sync::{Semaphore, oneshot};
 
 use self::database::{Database, Lock};
+use self::leaf_cache::LeafCache;
 use self::transaction::Transaction;
 use self::writer::{Message, Pending, Writer};
 use super::Error;
@@ -30,6 +31,7 @@ mod database;
 mod fingerprints;
 mod instances;
 mod keys;
+mod leaf_cache;
 mod outbox;
 mod polls;
 mod removal;
@@ -49,11 +51,16 @@ const PERMITS: usize = 512;
 pub struct Options {
     /// Memory for pages of the tree, in bytes.
     pub cache_bytes: u64,
+    /// Memory for fingerprints of resources that were polled lately, in bytes: 32 for a record with a short id.
+    pub leaf_bytes: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 32 << 20 }
+        Self {
+            cache_bytes: 32 << 20,
+            leaf_bytes: 48 << 20,
+        }
     }
 }
 
@@ -79,6 +86,7 @@ struct Counts {
 struct Shared {
     /// None while it could not be opened anew.
     database: RwLock<Option<Database>>,
+    leaves: LeafCache,
     counts: Counts,
     /// A `Reopen` is queued.
     reopen_asked: AtomicBool,
@@ -121,6 +129,7 @@ impl SledStore {
         let database = Database::open(dir, &options)?;
         let shared = Arc::new(Shared {
             database: RwLock::new(Some(database)),
+            leaves: LeafCache::new(options.leaf_bytes),
             counts: Counts::default(),
             reopen_asked: AtomicBool::new(false),
             removals: AtomicBool::new(false),
@@ -202,14 +211,19 @@ impl Handle {
         read: impl FnOnce(&Tree) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let shared = Arc::clone(&self.shared);
-        let result = blocking(move || match shared.database().as_ref() {
-            Some(database) => read(database.tree()),
-            None => Err(Shared::not_open()),
+        let (result, reopened) = blocking(move || {
+            let database = shared.database();
+            let reopened = shared.counts.reopened.load(Relaxed);
+            let result = match database.as_ref() {
+                Some(database) => read(database.tree()),
+                None => Err(Shared::not_open()),
+            };
+            Ok((result, reopened))
         })
-        .await;
+        .await?;
         if matches!(result, Err(StoreError::Transient(_))) && !self.shared.reopen_asked.swap(true, Relaxed) {
             // If it can't be sent, the store is being closed.
-            let _ = self.sender.try_send(Message::Reopen);
+            let _ = self.sender.try_send(Message::Reopen(reopened));
         }
         result
     }
@@ -241,7 +255,11 @@ fn transient(error: ::sled::Error) -> StoreError {
 /// About what a page takes in memory, in bytes.
 fn size_of(page: &PageCommit) -> usize {
     const FINGERPRINT_BYTES: usize = 100;
-    let bodies: usize = page.notifications.iter().map(|notification| notification.body.len()).sum();
+    let bodies: usize = page
+        .notifications
+        .iter()
+        .map(|notification| notification.body.len())
+        .sum();
     bodies + page.fingerprints.len() * FINGERPRINT_BYTES
 }
 
@@ -255,10 +273,7 @@ impl SledStore {
         Box::pin(self.handle.clone().write(durability, size_bytes, change))
     }
 
-    fn read<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&Tree) -> Result<T, StoreError> + Send + 'static,
-    ) -> Stored<T> {
+    fn read<T: Send + 'static>(&self, read: impl FnOnce(&Tree) -> Result<T, StoreError> + Send + 'static) -> Stored<T> {
         Box::pin(self.handle.clone().read(read))
     }
 
@@ -319,12 +334,7 @@ impl Store for SledStore {
         self.read(move |tree| instances::resources(tree, id))
     }
 
-    fn due_polls(
-        &self,
-        now: Timestamp,
-        running: Arc<HashSet<ResourceKey>>,
-        limit: usize,
-    ) -> Stored<Vec<ResourceKey>> {
+    fn due_polls(&self, now: Timestamp, running: Arc<HashSet<ResourceKey>>, limit: usize) -> Stored<Vec<ResourceKey>> {
         self.read(move |tree| polls::due(tree, now, &running, limit))
     }
 
@@ -333,7 +343,8 @@ impl Store for SledStore {
     }
 
     fn fingerprints(&self, key: ResourceKey, ids: Vec<String>) -> Stored<Vec<Option<Fingerprint>>> {
-        self.read(move |tree| polls::fingerprints(tree, &key, &ids))
+        let shared = Arc::clone(&self.handle.shared);
+        self.read(move |tree| polls::fingerprints(tree, &shared.leaves, &key, &ids))
     }
 
     fn commit(&self, page: PageCommit) -> Stored<()> {

@@ -14,23 +14,33 @@ async fn main_job(stage: &Stage, path: &str, body: String) -> Value {
     stage.vendor().seed_companies(12);
     let answer = stage.gateway.expect(Method::POST, path, Some(body)).await.unwrap();
     let id = answer["id"].as_u64().unwrap();
-    stage.polls_until(id, |polls| polls.iter().all(|poll| poll["baselined"] == true)).await;
+    stage
+        .polls_until(id, |polls| polls.iter().all(|poll| poll["baselined"] == true))
+        .await;
 
     let vendor = stage.vendor();
     let ids = vendor.ids("Companies");
-    let created = vendor.create("Companies", json!({"companyName": "Zoë & O'Hara"})).unwrap();
+    let created = vendor
+        .create("Companies", json!({"companyName": "Zoë & O'Hara"}))
+        .unwrap();
     vendor.update("Companies", ids[3], json!({"phone": "1"})).unwrap();
     vendor.update("Companies", ids[7], json!({"phone": "2"})).unwrap();
     // Moves the date and nothing else that the record keeps: an activity. It is an update, since the date is content.
     let events = stage.receiver.wait_for(3, SOON).await.unwrap();
-    let mut expected =
-        vec![("CREATED".into(), created.to_string()), ("UPDATED".into(), ids[3].to_string()), ("UPDATED".into(), ids[7].to_string())];
+    let mut expected = vec![
+        ("CREATED".into(), created.to_string()),
+        ("UPDATED".into(), ids[3].to_string()),
+        ("UPDATED".into(), ids[7].to_string()),
+    ];
     expected.sort();
     assert_eq!(distinct(&events), expected, "{}", stage.log());
     assert_no_gap(&events);
     let zoe = events.iter().find(|event| event.event_type == "CREATED").unwrap();
     assert_eq!(zoe.record["accountName"], "Zoë & O'Hara");
-    assert_eq!((zoe.object_type.as_str(), &zoe.event["hubKey"]), ("accounts", &json!("crm")));
+    assert_eq!(
+        (zoe.object_type.as_str(), &zoe.event["hubKey"]),
+        ("accounts", &json!("crm"))
+    );
 
     // Nothing more comes: two further polls find nothing new.
     assert_eq!(stage.next_good_poll(id).await["last"]["events"], 0);
@@ -38,13 +48,21 @@ async fn main_job(stage: &Stage, path: &str, body: String) -> Value {
     assert_eq!(received.iter().map(|post| post.events.len()).sum::<usize>(), 3);
     for post in received {
         assert_eq!(post.signature, Signature::Valid);
-        assert_eq!(post.header("elements-webhook-id"), Some(post.events[0].notification_id.as_str()));
+        assert_eq!(
+            post.header("elements-webhook-id"),
+            Some(post.events[0].notification_id.as_str())
+        );
     }
     answer
 }
 
 fn warned(answer: &Value) -> Vec<&str> {
-    answer["warnings"].as_array().unwrap().iter().map(|warning| warning["field"].as_str().unwrap()).collect()
+    answer["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|warning| warning["field"].as_str().unwrap())
+        .collect()
 }
 
 const URL: &str = "event.poller.configuration.accounts.url";
@@ -53,7 +71,10 @@ const URL: &str = "event.poller.configuration.accounts.url";
 async fn the_body_printed_as_json_becomes_events() {
     let stage = Stage::new().await;
     let answer = main_job(&stage, "/instances", printed_as_json(&stage.seed_values())).await;
-    assert!(warned(&answer).contains(&URL), "the doubled quote is tolerated with a warning: {answer:#}");
+    assert!(
+        warned(&answer).contains(&URL),
+        "the doubled quote is tolerated with a warning: {answer:#}"
+    );
     assert_eq!(answer["configuration"]["crm.autotask.password"], "********");
     assert_eq!(answer["element"]["key"], "autotaskcrm");
     for required in ["id", "name", "token", "valid", "tags", "user"] {
@@ -81,7 +102,10 @@ async fn the_curl_command_pasted_into_bash_becomes_events() {
     let stage = Stage::new().await;
     let values = stage.seed_values();
     // What a real bash makes of the printed command, with a curl that shows its -d.
-    let script = format!("curl() {{ printf '%s' \"${{@: -1}}\"; }}; unset date; curl -X POST x -d '{}'", printed_in_curl(&values));
+    let script = format!(
+        "curl() {{ printf '%s' \"${{@: -1}}\"; }}; unset date; curl -X POST x -d '{}'",
+        printed_in_curl(&values)
+    );
     let output = Command::new("bash").args(["-c", &script]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let body = String::from_utf8(output.stdout).unwrap();
@@ -90,7 +114,10 @@ async fn the_curl_command_pasted_into_bash_becomes_events() {
     let answer = main_job(&stage, "/elements/api-v2/instances", body).await;
     let warnings = answer["warnings"].as_array().unwrap();
     let of_url = warnings.iter().find(|warning| warning["field"] == URL).unwrap();
-    assert!(of_url["message"].as_str().unwrap().contains("quot"), "the warning explains the quoting: {of_url}");
+    assert!(
+        of_url["message"].as_str().unwrap().contains("quot"),
+        "the warning explains the quoting: {of_url}"
+    );
 }
 
 #[tokio::test]
@@ -103,9 +130,16 @@ async fn the_curl_command_as_its_author_meant_it_becomes_events() {
 async fn the_curl_commands_body_sent_from_a_file_is_refused_with_the_reason() {
     let stage = Stage::new().await;
     let body = printed_in_curl(&stage.seed_values());
-    let (status, answer) = stage.gateway.call(Method::POST, "/instances", &stage.gateway.owner(), Some(body)).await.unwrap();
+    let (status, answer) = stage
+        .gateway
+        .call(Method::POST, "/instances", &stage.gateway.owner(), Some(body))
+        .await
+        .unwrap();
     assert_eq!(status, StatusCode::BAD_REQUEST);
     let message = answer["message"].as_str().unwrap();
     assert!(message.contains("line ") && message.contains(r"'\''"), "{message}");
-    assert_eq!(stage.gateway.expect(Method::GET, "/instances", None).await.unwrap(), json!([]));
+    assert_eq!(
+        stage.gateway.expect(Method::GET, "/instances", None).await.unwrap(),
+        json!([])
+    );
 }

@@ -41,13 +41,21 @@ impl Stage {
     pub(crate) async fn with(arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let simulator = Simulator::start(SimulatorOptions::default()).await.unwrap();
-        let options = ReceiverOptions { key: Some(KEY.into()), ..ReceiverOptions::default() };
+        let options = ReceiverOptions {
+            key: Some(KEY.into()),
+            ..ReceiverOptions::default()
+        };
         let receiver = Receiver::start(options).await.unwrap();
         let mut options = GatewayOptions::new(env!("CARGO_BIN_EXE_tidegate"), directory.path());
         options.arguments = arguments.iter().map(Into::into).collect();
         let mut gateway = Gateway::start(options).unwrap();
         gateway.wait_until_ready(READY).await.unwrap();
-        Self { simulator, receiver, gateway, directory }
+        Self {
+            simulator,
+            receiver,
+            gateway,
+            directory,
+        }
     }
 
     pub(crate) fn vendor(&self) -> Control {
@@ -55,7 +63,11 @@ impl Stage {
     }
 
     pub(crate) fn seed_values(&self) -> SeedValues {
-        let Credentials { user_name, secret, integration_code } = Credentials::default();
+        let Credentials {
+            user_name,
+            secret,
+            integration_code,
+        } = Credentials::default();
         SeedValues {
             user_name,
             password: secret,
@@ -97,21 +109,33 @@ impl Stage {
     }
 
     pub(crate) async fn create(&self, body: &str) -> Made {
-        let answer = self.gateway.expect(Method::POST, "/instances", Some(body.to_owned())).await.unwrap();
-        Made { id: answer["id"].as_u64().unwrap(), token: answer["token"].as_str().unwrap().to_owned(), answer }
+        let answer = self
+            .gateway
+            .expect(Method::POST, "/instances", Some(body.to_owned()))
+            .await
+            .unwrap();
+        Made {
+            id: answer["id"].as_u64().unwrap(),
+            token: answer["token"].as_str().unwrap().to_owned(),
+            answer,
+        }
     }
 
     /// Creates an instance and waits until all its resources have their baseline.
     pub(crate) async fn create_and_baseline(&self, body: &str) -> Made {
         let made = self.create(body).await;
-        self.polls_until(made.id, |polls| polls.iter().all(|poll| poll["baselined"] == true)).await;
+        self.polls_until(made.id, |polls| polls.iter().all(|poll| poll["baselined"] == true))
+            .await;
         made
     }
 
     /// A call as the owner, whatever the status.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
         let body = body.map(|body| body.to_string());
-        self.gateway.call(method, path, &self.gateway.owner(), body).await.unwrap()
+        self.gateway
+            .call(method, path, &self.gateway.owner(), body)
+            .await
+            .unwrap()
     }
 
     /// Asks for the polls of an instance until they are as wanted.
@@ -120,12 +144,20 @@ impl Stage {
         let mut ticks = tokio::time::interval(Duration::from_millis(25));
         loop {
             ticks.tick().await;
-            let polls = self.gateway.expect(Method::GET, &format!("/instances/{id}/polls"), None).await.unwrap();
+            let polls = self
+                .gateway
+                .expect(Method::GET, &format!("/instances/{id}/polls"), None)
+                .await
+                .unwrap();
             let polls = polls.as_array().unwrap().clone();
             if wanted(&polls) {
                 return polls;
             }
-            assert!(Instant::now() < deadline, "the polls never were as wanted: {polls:#?}\n{}", self.gateway.log_tail());
+            assert!(
+                Instant::now() < deadline,
+                "the polls never were as wanted: {polls:#?}\n{}",
+                self.gateway.log_tail()
+            );
         }
     }
 
@@ -135,7 +167,9 @@ impl Stage {
         let before = self.polls_until(id, |_| true).await;
         let before = before.iter().map(started).max().flatten();
         // The first later one may have been under way already.
-        let second = self.polls_until(id, |polls| polls.iter().all(|poll| started(poll) > before)).await;
+        let second = self
+            .polls_until(id, |polls| polls.iter().all(|poll| started(poll) > before))
+            .await;
         let second = second.iter().map(started).max().flatten();
         let good = |poll: &Value| started(poll) > second && poll["last"]["outcome"] == "succeeded";
         self.polls_until(id, |polls| polls.iter().all(good)).await.remove(0)
@@ -166,7 +200,12 @@ pub(crate) fn distinct(events: &[ReceivedEvent]) -> Vec<(String, String)> {
 pub(crate) fn assert_no_gap(events: &[ReceivedEvent]) {
     let sequences: BTreeMap<u64, String> = events
         .iter()
-        .map(|event| (event.event["sequence"].as_u64().unwrap(), event.event["eventId"].as_str().unwrap().to_owned()))
+        .map(|event| {
+            (
+                event.event["sequence"].as_u64().unwrap(),
+                event.event["eventId"].as_str().unwrap().to_owned(),
+            )
+        })
         .collect();
     let expected: Vec<u64> = (1..=sequences.len() as u64).collect();
     assert_eq!(sequences.into_keys().collect::<Vec<_>>(), expected);

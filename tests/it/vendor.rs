@@ -21,24 +21,62 @@ async fn a_bad_answer_fails_the_poll_and_costs_no_event() {
         (FaultKind::Huge { bytes: 9_000_000 }, "8388608"),
         (FaultKind::Slow { millis: 3_000 }, "1 s"),
         (FaultKind::Reset, ""),
-        (FaultKind::Status { code: 500, body: "{\"errors\":[\"Something went wrong\"]}".into() }, "Something went wrong"),
-        (FaultKind::Status { code: 502, body: "<html>Bad gateway</html>".into() }, "502"),
-        (FaultKind::RateLimited { retry_after: Some("1".into()) }, ""),
+        (
+            FaultKind::Status {
+                code: 500,
+                body: "{\"errors\":[\"Something went wrong\"]}".into(),
+            },
+            "Something went wrong",
+        ),
+        (
+            FaultKind::Status {
+                code: 502,
+                body: "<html>Bad gateway</html>".into(),
+            },
+            "502",
+        ),
+        (
+            FaultKind::RateLimited {
+                retry_after: Some("1".into()),
+            },
+            "",
+        ),
     ];
     for (round, (kind, words)) in table.into_iter().enumerate() {
         stage.polls_until(made.id, |polls| polls[0]["failures"] == 0).await;
         stage.vendor().set_fault(Fault::always(kind.clone()).on("query"));
-        let before = stage.polls_until(made.id, |polls| polls[0]["last"]["outcome"] == "failed").await.remove(0);
-        stage.vendor().update("Companies", id, json!({"phone": round.to_string()})).unwrap();
-        let failed = stage.polls_until(made.id, |polls| polls[0]["failures"].as_u64() > before["failures"].as_u64()).await.remove(0);
+        let before = stage
+            .polls_until(made.id, |polls| polls[0]["last"]["outcome"] == "failed")
+            .await
+            .remove(0);
+        stage
+            .vendor()
+            .update("Companies", id, json!({"phone": round.to_string()}))
+            .unwrap();
+        let failed = stage
+            .polls_until(made.id, |polls| {
+                polls[0]["failures"].as_u64() > before["failures"].as_u64()
+            })
+            .await
+            .remove(0);
         let error = failed["last"]["error"].as_str().unwrap();
         assert!(!error.is_empty() && error.contains(words), "{kind:?}: {error}");
-        assert!(failed["last"]["code"].as_str().is_some_and(|code| !code.is_empty()), "{failed}");
-        assert_eq!(failed["watermark"], before["watermark"], "{kind:?}: the watermark moved in a poll that failed");
+        assert!(
+            failed["last"]["code"].as_str().is_some_and(|code| !code.is_empty()),
+            "{failed}"
+        );
+        assert_eq!(
+            failed["watermark"], before["watermark"],
+            "{kind:?}: the watermark moved in a poll that failed"
+        );
         stage.vendor().clear_faults();
         let events = stage.receiver.wait_for(round + 1, SOON).await.unwrap();
         assert_eq!(events.len(), round + 1, "{kind:?}");
-        assert!(events.iter().all(|event| event.event_type == "UPDATED" && event.object_id == id.to_string()));
+        assert!(
+            events
+                .iter()
+                .all(|event| event.event_type == "UPDATED" && event.object_id == id.to_string())
+        );
     }
 }
 
@@ -46,9 +84,14 @@ async fn a_bad_answer_fails_the_poll_and_costs_no_event() {
 async fn a_page_that_fails_in_the_middle_truncates_nothing() {
     let stage = Stage::new().await;
     stage.vendor().seed_companies(1_300);
-    let fault = FaultKind::Status { code: 503, body: String::new() };
+    let fault = FaultKind::Status {
+        code: 503,
+        body: String::new(),
+    };
     // The check asks nothing of Companies: the third query is the third page of the first poll.
-    stage.vendor().set_fault(Fault::next(fault).on("Companies/query").nth(3));
+    stage
+        .vendor()
+        .set_fault(Fault::next(fault).on("Companies/query").nth(3));
     let made = stage.create_and_baseline(&stage.body(json!({})).to_string()).await;
     let ids = stage.vendor().ids("Companies");
     assert_eq!(ids.len(), 1_301);
@@ -56,7 +99,10 @@ async fn a_page_that_fails_in_the_middle_truncates_nothing() {
         stage.vendor().update("Companies", id, json!({"phone": "1"})).unwrap();
     }
     let events = stage.receiver.wait_for(2, SOON).await.unwrap();
-    let mut expected = vec![("UPDATED".into(), ids[1].to_string()), ("UPDATED".into(), ids[1_300].to_string())];
+    let mut expected = vec![
+        ("UPDATED".into(), ids[1].to_string()),
+        ("UPDATED".into(), ids[1_300].to_string()),
+    ];
     expected.sort();
     assert_eq!(distinct(&events), expected);
     assert_eq!(stage.next_good_poll(made.id).await["last"]["events"], 0);
@@ -72,9 +118,16 @@ async fn one_vendor_that_hangs_holds_up_no_other() {
     let mut body = stage.body(json!({"crm.autotask.server.url": hanging.base_url()}));
     for name in 0..4 {
         body["name"] = Value::from(format!("hanging {name}"));
-        stage.create(&body.to_string()).await;
+        // Unchecked: a check would wait for the vendor too.
+        let (status, answer) = stage
+            .call(Method::POST, "/instances?validate=false", Some(body.clone()))
+            .await;
+        assert!(status.is_success(), "{answer}");
     }
-    hanging.control().wait_for_requests(SOON, |requests| requests.iter().any(|request| request.is_on("query"))).await;
+    hanging
+        .control()
+        .wait_for_requests(SOON, |requests| requests.iter().any(|request| request.is_on("query")))
+        .await;
     let id = stage.vendor().ids("Companies")[1];
     stage.vendor().update("Companies", id, json!({"phone": "1"})).unwrap();
     let events = stage.receiver.wait_for(1, SOON).await.unwrap();
@@ -88,10 +141,18 @@ async fn refused_credentials_say_so_and_recover_when_they_are_mended() {
     let stage = Stage::new().await;
     stage.vendor().seed_companies(3);
     let made = stage.create_and_baseline(&stage.body(json!({})).to_string()).await;
-    stage.vendor().configure(|settings| settings.credentials[0].secret = "rotated".into());
-    let failed = stage.polls_until(made.id, |polls| polls[0]["last"]["outcome"] == "failed").await.remove(0);
+    stage
+        .vendor()
+        .configure(|settings| settings.credentials[0].secret = "rotated".into());
+    let failed = stage
+        .polls_until(made.id, |polls| polls[0]["last"]["outcome"] == "failed")
+        .await
+        .remove(0);
     let error = failed["last"]["error"].as_str().unwrap();
-    assert!(error.contains("crm.autotask.password") || error.contains("credential"), "{error}");
+    assert!(
+        error.contains("crm.autotask.password") || error.contains("credential"),
+        "{error}"
+    );
     let id = stage.vendor().ids("Companies")[1];
     stage.vendor().update("Companies", id, json!({"phone": "1"})).unwrap();
     let path = format!("/instances/{}", made.id);
@@ -112,7 +173,11 @@ async fn snapshot_tells_what_exists_and_baseline_does_not() {
     // Twelve, and the tenant's own company 0.
     let events = stage.receiver.wait_for(13, SOON).await.unwrap();
     assert!(events.iter().all(|event| event.event_type == "CREATED"));
-    let mut expected: Vec<_> = ids.iter().chain(&[0]).map(|id| ("CREATED".to_owned(), id.to_string())).collect();
+    let mut expected: Vec<_> = ids
+        .iter()
+        .chain(&[0])
+        .map(|id| ("CREATED".to_owned(), id.to_string()))
+        .collect();
     expected.sort();
     assert_eq!(distinct(&events), expected);
     let sizes: Vec<_> = stage.receiver.received().iter().map(|post| post.events.len()).collect();

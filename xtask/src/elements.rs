@@ -1,4 +1,4 @@
-//! Builds every element under `plugins/` to one component file each.
+//! Builds every element under a folder to one component file each.
 //! Must not install or choose a compiler itself (`toolchain` does), and must not touch a file that did not change.
 
 use std::fs;
@@ -15,10 +15,17 @@ const PROFILE: &str = "guest";
 /// wasmtime has SIMD everywhere that the gateway runs; searching and parsing JSON gain from it.
 const RUST_FLAGS: [&str; 2] = ["-C", "target-feature=+simd128"];
 
+/// Where the first-party elements are.
+pub const PLUGINS: &str = "plugins";
+/// Where the elements are that only the gateway's tests load.
+pub const TEST_GUESTS: &str = "tests/guests";
+
 /// Where to build, and how to report.
 pub struct Build<'a> {
     /// The repository.
     pub root: &'a Path,
+    /// The folder in it whose elements are built.
+    pub folder: &'a str,
     /// Gets `<key>.wasm` for each element.
     pub out_dir: &'a Path,
     /// cargo's target directory for the repository. Elements are compiled in its `guests` directory, which has a lock of
@@ -55,7 +62,7 @@ pub struct Element {
 /// In words that say what to do: a missing tool, an element that does not compile (the compiler's messages are on
 /// standard error by then), a component that imports what no element may.
 pub fn build(build: Build<'_>) -> Result<Vec<Element>> {
-    let keys = keys(build.root)?;
+    let keys = keys(build.root, build.folder)?;
     let guests = build.target_dir.join("guests");
     let lock = guests.join(".toolchain.lock");
     create_parent(&lock)?;
@@ -77,15 +84,15 @@ pub fn build(build: Build<'_>) -> Result<Vec<Element>> {
         .collect()
 }
 
-/// The elements of the repository: each directory of `plugins/` that has a `manifest.json`, sorted.
+/// The elements of a folder: each directory in it that has a `manifest.json`, sorted.
 ///
 /// # Errors
-/// If `plugins/` cannot be read, or a crate is not named like its directory.
-pub fn keys(root: &Path) -> Result<Vec<String>> {
-    let plugins = root.join("plugins");
+/// If the folder cannot be read, or a crate is not named like its directory.
+pub fn keys(root: &Path, folder: &str) -> Result<Vec<String>> {
+    let folder = root.join(folder);
     let mut keys = Vec::new();
-    for entry in fs::read_dir(&plugins).with_context(|| format!("reading {}", plugins.display()))? {
-        let directory = entry.with_context(|| format!("reading {}", plugins.display()))?.path();
+    for entry in fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))? {
+        let directory = entry.with_context(|| format!("reading {}", folder.display()))?.path();
         if directory.join("manifest.json").is_file() {
             keys.push(key(&directory)?);
         }
@@ -135,7 +142,10 @@ fn compile(toolchain: &Toolchain, build: &Build<'_>, guests: &Path, key: &str) -
         .status()
         .with_context(|| format!("running {}", command.get_program().display()))?;
     if !status.success() {
-        bail!("element `{key}` (plugins/{key}) did not compile: the messages above say why");
+        bail!(
+            "element `{key}` ({}/{key}) did not compile: the messages above say why",
+            build.folder
+        );
     }
     Ok(guests
         .join(TARGET)
@@ -181,14 +191,14 @@ mod tests {
         add_crate(root.path(), "zoho", "zoho", true);
         add_crate(root.path(), "autotaskcrm", "autotaskcrm", true);
         add_crate(root.path(), "sdk", "tidegate-sdk", false);
-        assert_eq!(keys(root.path()).unwrap(), ["autotaskcrm", "zoho"]);
+        assert_eq!(keys(root.path(), PLUGINS).unwrap(), ["autotaskcrm", "zoho"]);
     }
 
     #[test]
     fn an_element_has_one_name() {
         let root = tempfile::tempdir().unwrap();
         add_crate(root.path(), "zoho", "zoho-crm", true);
-        let refusal = keys(root.path()).unwrap_err().to_string();
+        let refusal = keys(root.path(), PLUGINS).unwrap_err().to_string();
         assert!(refusal.contains("must be named `zoho`"), "{refusal}");
     }
 

@@ -37,11 +37,12 @@ pub(crate) const TASKS: &[Task] = &[
                 WebAssembly target if it is missing. A gateway that runs with --elements-dir target/elements takes\n\
                 them from there.",
         forwards: false,
-        run: |_| build_elements(),
+        run: |_| build_elements().and_then(|()| build_test_guests()),
     },
     Task {
         name: "bench",
-        about: "The benchmarks, in a release build: passes its arguments to `cargo bench --package tidegate`.",
+        about: "The benchmarks, or those named: `cargo xtask bench normalise`. docs/performance.md says what they measure\n\
+                and what to expect.",
         forwards: true,
         run: bench,
     },
@@ -102,6 +103,7 @@ fn test() -> Result<()> {
         ],
     )?;
     build_elements()?;
+    build_test_guests()?;
     step(
         "doc tests",
         "The examples in the documentation must run; the messages above name the line.",
@@ -123,11 +125,21 @@ fn test() -> Result<()> {
 }
 
 fn build_elements() -> Result<()> {
+    build_folder("elements", elements::PLUGINS, "elements")
+}
+
+/// What only the gateway's tests load.
+fn build_test_guests() -> Result<()> {
+    build_folder("guests of the tests", elements::TEST_GUESTS, "elements-test")
+}
+
+fn build_folder(headline: &str, folder: &str, out_dir: &str) -> Result<()> {
     let target_dir = target_dir();
-    let built = announce("elements", || {
+    let built = announce(headline, || {
         elements::build(Build {
             root: root(),
-            out_dir: &target_dir.join("elements"),
+            folder,
+            out_dir: &target_dir.join(out_dir),
             target_dir: &target_dir,
             detail: Detail::Everything,
             log: &mut |line| eprintln!("    {line}"),
@@ -145,12 +157,25 @@ fn build_elements() -> Result<()> {
     Ok(())
 }
 
-fn bench(arguments: &[String]) -> Result<()> {
+fn bench(names: &[String]) -> Result<()> {
+    // Cargo builds the gateway's own programs with its benchmarks; the simulated vendor is another package's.
+    let mut vendor = cargo(&["build", "--release", "--locked"]);
+    vendor.args(["--package", "tidegate-examples", "--bin", "autotask-simulator"]);
+    Step {
+        headline: "building the simulated vendor",
+        advice: "The compiler's messages above say why.",
+        command: vendor,
+    }
+    .run()?;
     let mut command = cargo(&["bench", "--locked", "--package", "tidegate"]);
-    command.args(arguments);
+    // A pattern of cargo's, which leaves out the library: its tests would be compiled, and none be run.
+    let all = ["*".to_owned()];
+    for name in if names.is_empty() { &all } else { names } {
+        command.args(["--bench", name]);
+    }
     Step {
         headline: "benchmarks (a release build first: some minutes)",
-        advice: "The messages above say why.",
+        advice: "The messages above say why. The benchmarks are named in Cargo.toml.",
         command,
     }
     .run()

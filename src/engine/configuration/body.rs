@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use super::fields::{FieldError, Found, is_placeholder};
 use super::Warnings;
+use super::fields::{FieldError, Found, is_placeholder};
 use crate::domain::instance::Warning;
 
 /// Longest name or tag, in characters.
-pub const NAME_CHARS_MAX: usize = 200;
+pub(super) const NAME_CHARS_MAX: usize = 200;
 /// Most tags of an instance.
-pub const TAGS_MAX: usize = 50;
+pub(super) const TAGS_MAX: usize = 50;
 
 /// What a body holds. Absent members are None: for a change they stay as they are.
 #[derive(Debug, Default)]
@@ -22,8 +22,16 @@ pub struct Body {
     pub warnings: Vec<Warning>,
 }
 
-const MEMBERS: [&str; 8] =
-    ["element", "configuration", "tags", "name", "providerData", "externalAuthentication", "id", "retrieveObjectsAfterAuthentication"];
+const MEMBERS: [&str; 8] = [
+    "element",
+    "configuration",
+    "tags",
+    "name",
+    "providerData",
+    "externalAuthentication",
+    "id",
+    "retrieveObjectsAfterAuthentication",
+];
 
 /// A new instance: element, name and configuration must be there.
 ///
@@ -32,10 +40,16 @@ const MEMBERS: [&str; 8] =
 pub fn parse_body(body: &Value) -> Result<Body, FieldError> {
     let mut parsed = parse_patch(body)?;
     if parsed.element.is_none() {
-        return Err(FieldError::new("element", "is missing; expected {\"key\": \"autotaskcrm\"} or another element's key"));
+        return Err(FieldError::new(
+            "element",
+            "is missing; expected {\"key\": \"autotaskcrm\"} or another element's key",
+        ));
     }
     if parsed.configuration.is_none() {
-        return Err(FieldError::new("configuration", "is missing; expected an object with the element's properties"));
+        return Err(FieldError::new(
+            "configuration",
+            "is missing; expected an object with the element's properties",
+        ));
     }
     if parsed.name.as_deref().unwrap_or_default().is_empty() {
         return Err(FieldError::new("name", "is missing; expected the name of the instance"));
@@ -57,28 +71,52 @@ pub fn parse_patch(body: &Value) -> Result<Body, FieldError> {
         warnings.add(key, "is not known and has no effect");
     }
     let element = object.get("element").map(element).transpose()?;
-    let name = object.get("name").map(|value| label("name", value, &mut warnings)).transpose()?;
+    let name = object
+        .get("name")
+        .map(|value| label("name", value, &mut warnings))
+        .transpose()?;
     let tags = object.get("tags").map(|value| tags(value, &mut warnings)).transpose()?;
     let configuration = match object.get("configuration") {
         None => None,
         Some(Value::Object(configuration)) => Some(configuration.clone()),
         Some(other) => {
-            return Err(FieldError::new("configuration", format!("expected an object, found {}", Found::kind(other))));
+            return Err(FieldError::new(
+                "configuration",
+                format!("expected an object, found {}", Found::kind(other)),
+            ));
         }
     };
-    Ok(Body { element, name, tags, configuration, warnings: warnings.0 })
+    Ok(Body {
+        element,
+        name,
+        tags,
+        configuration,
+        warnings: warnings.0,
+    })
 }
 
 fn element(value: &Value) -> Result<String, FieldError> {
     let object = value.as_object().ok_or_else(|| {
-        FieldError::new("element", format!("expected {{\"key\": \"autotaskcrm\"}} or another element's key, found {}", Found::kind(value)))
+        FieldError::new(
+            "element",
+            format!(
+                "expected {{\"key\": \"autotaskcrm\"}} or another element's key, found {}",
+                Found::kind(value)
+            ),
+        )
     })?;
     match (object.get("key"), object.get("id")) {
         (Some(Value::String(key)), _) => Ok(key.clone()),
-        (Some(other), _) => Err(FieldError::new("element.key", format!("expected text, found {}", Found::kind(other)))),
+        (Some(other), _) => Err(FieldError::new(
+            "element.key",
+            format!("expected text, found {}", Found::kind(other)),
+        )),
         (None, Some(Value::Number(id))) => Ok(id.to_string()),
         (None, Some(Value::String(id))) => Ok(id.clone()),
-        (None, _) => Err(FieldError::new("element.key", "is missing; expected the key of an element, such as autotaskcrm")),
+        (None, _) => Err(FieldError::new(
+            "element.key",
+            "is missing; expected the key of an element, such as autotaskcrm",
+        )),
     }
 }
 
@@ -86,19 +124,35 @@ fn tags(value: &Value, warnings: &mut Warnings) -> Result<Vec<String>, FieldErro
     let tags = match value {
         Value::Null => return Ok(Vec::new()),
         Value::Array(tags) => tags,
-        other => return Err(FieldError::new("tags", format!("expected an array of text, found {}", Found::kind(other)))),
+        other => {
+            return Err(FieldError::new(
+                "tags",
+                format!("expected an array of text, found {}", Found::kind(other)),
+            ));
+        }
     };
     if tags.len() > TAGS_MAX {
-        return Err(FieldError::new("tags", format!("has {} entries; at most {TAGS_MAX} are allowed", tags.len())));
+        return Err(FieldError::new(
+            "tags",
+            format!("has {} entries; at most {TAGS_MAX} are allowed", tags.len()),
+        ));
     }
-    tags.iter().enumerate().map(|(i, tag)| label(&format!("tags[{i}]"), tag, warnings)).collect()
+    tags.iter()
+        .enumerate()
+        .map(|(i, tag)| label(&format!("tags[{i}]"), tag, warnings))
+        .collect()
 }
 
 /// A name or tag: HTML is stripped, as Cloud Elements does; a placeholder is kept without its brackets.
 fn label(field: &str, value: &Value, warnings: &mut Warnings) -> Result<String, FieldError> {
-    let text = value.as_str().ok_or_else(|| FieldError::new(field, format!("expected text, found {}", Found::kind(value))))?;
+    let text = value
+        .as_str()
+        .ok_or_else(|| FieldError::new(field, format!("expected text, found {}", Found::kind(value))))?;
     let label = if is_placeholder(text) {
-        warnings.add(field, format!("{} is a placeholder that was not filled in", text.trim()));
+        warnings.add(
+            field,
+            format!("{} is a placeholder that was not filled in", text.trim()),
+        );
         text.trim().trim_start_matches('<').trim_end_matches('>').to_owned()
     } else {
         strip_html(text)
@@ -106,7 +160,10 @@ fn label(field: &str, value: &Value, warnings: &mut Warnings) -> Result<String, 
     let label = label.trim().to_owned();
     let chars = label.chars().count();
     if chars > NAME_CHARS_MAX {
-        return Err(FieldError::new(field, format!("has {chars} characters; at most {NAME_CHARS_MAX} are allowed")));
+        return Err(FieldError::new(
+            field,
+            format!("has {chars} characters; at most {NAME_CHARS_MAX} are allowed"),
+        ));
     }
     Ok(label)
 }
@@ -149,9 +206,18 @@ mod tests {
             (json!({"element": {"key": "x"}, "configuration": []}), "configuration"),
             (json!({"element": {"key": "x"}, "configuration": {}}), "name"),
             (json!({"element": {"key": "x"}, "configuration": {}, "name": 1}), "name"),
-            (json!({"element": {"key": "x"}, "configuration": {}, "name": "n", "tags": "t"}), "tags"),
-            (json!({"element": {"key": "x"}, "configuration": {}, "name": "n", "tags": [1]}), "tags[0]"),
-            (json!({"element": {"key": "x"}, "configuration": {}, "name": "n".repeat(201)}), "name"),
+            (
+                json!({"element": {"key": "x"}, "configuration": {}, "name": "n", "tags": "t"}),
+                "tags",
+            ),
+            (
+                json!({"element": {"key": "x"}, "configuration": {}, "name": "n", "tags": [1]}),
+                "tags[0]",
+            ),
+            (
+                json!({"element": {"key": "x"}, "configuration": {}, "name": "n".repeat(201)}),
+                "name",
+            ),
         ];
         for (body, field) in table {
             assert_eq!(parse_body(&body).unwrap_err().field, field, "{body}");

@@ -14,7 +14,10 @@ pub struct FieldError {
 
 impl FieldError {
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into() }
+        Self {
+            field: field.into(),
+            message: message.into(),
+        }
     }
 
     pub(super) fn placeholder(field: &str, text: &str) -> Self {
@@ -42,13 +45,20 @@ impl Found {
 pub(super) fn is_placeholder(text: &str) -> bool {
     let text = text.trim();
     text.len() > 2
-        && text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).is_some_and(|inner| {
-            inner.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | ' ' | '.'))
-        })
+        && text
+            .strip_prefix('<')
+            .and_then(|rest| rest.strip_suffix('>'))
+            .is_some_and(|inner| {
+                inner
+                    .chars()
+                    .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | ' ' | '.'))
+            })
 }
 
 pub(super) fn as_text<'a>(field: &str, value: &'a Value) -> Result<&'a str, FieldError> {
-    value.as_str().ok_or_else(|| FieldError::new(field, format!("expected text, found {}", Found::kind(value))))
+    value
+        .as_str()
+        .ok_or_else(|| FieldError::new(field, format!("expected text, found {}", Found::kind(value))))
 }
 
 /// `true`, `"true"`, `"TRUE"`; the empty string is false.
@@ -74,8 +84,14 @@ pub(super) fn as_integer(field: &str, value: &Value, min: i64, max: i64) -> Resu
     };
     match number {
         Some(number) if (min..=max).contains(&number) => Ok(number),
-        Some(number) => Err(FieldError::new(field, format!("expected a whole number from {min} to {max}, found {number}"))),
-        None => Err(FieldError::new(field, format!("expected a whole number, found {value}"))),
+        Some(number) => Err(FieldError::new(
+            field,
+            format!("expected a whole number from {min} to {max}, found {number}"),
+        )),
+        None => Err(FieldError::new(
+            field,
+            format!("expected a whole number, found {value}"),
+        )),
     }
 }
 
@@ -88,5 +104,10 @@ pub(super) fn as_minutes(field: &str, value: &Value) -> Result<f64, FieldError> 
     };
     number
         .filter(|minutes| minutes.is_finite() && *minutes > 0.0)
-        .ok_or_else(|| FieldError::new(field, format!("expected a number of minutes greater than 0, such as 15 or \"0.5\", found {value}")))
+        .ok_or_else(|| {
+            FieldError::new(
+                field,
+                format!("expected a number of minutes greater than 0, such as 15 or \"0.5\", found {value}"),
+            )
+        })
 }

@@ -54,7 +54,10 @@ pub(super) fn pollers(
                 format!("is the legacy form, which is not read; give {POLLER_CONFIGURATION} instead"),
             ));
         }
-        warnings.add(POLLER_URLS, format!("is the legacy form; {POLLER_CONFIGURATION} is used"));
+        warnings.add(
+            POLLER_URLS,
+            format!("is the legacy form; {POLLER_CONFIGURATION} is used"),
+        );
     }
     let parsed;
     let resources = match configured {
@@ -63,14 +66,20 @@ pub(super) fn pollers(
         Some(Value::String(text)) if text.trim().is_empty() => return default_pollers(context, warnings),
         Some(Value::String(text)) => {
             parsed = serde_json::from_str::<Map<String, Value>>(text).map_err(|error| {
-                FieldError::new(POLLER_CONFIGURATION, format!("expected an object, or one as JSON in a string: {error}"))
+                FieldError::new(
+                    POLLER_CONFIGURATION,
+                    format!("expected an object, or one as JSON in a string: {error}"),
+                )
             })?;
             &parsed
         }
         Some(other) => {
             return Err(FieldError::new(
                 POLLER_CONFIGURATION,
-                format!("expected an object, or one as JSON in a string, found {}", Found::kind(other)),
+                format!(
+                    "expected an object, or one as JSON in a string, found {}",
+                    Found::kind(other)
+                ),
             ));
         }
     };
@@ -84,9 +93,12 @@ pub(super) fn pollers(
         .iter()
         .map(|(name, value)| {
             let field = format!("{POLLER_CONFIGURATION}.{name}");
-            let settings = value
-                .as_object()
-                .ok_or_else(|| FieldError::new(&field, format!("expected an object with a url, found {}", Found::kind(value))))?;
+            let settings = value.as_object().ok_or_else(|| {
+                FieldError::new(
+                    &field,
+                    format!("expected an object with a url, found {}", Found::kind(value)),
+                )
+            })?;
             poller(name, &field, settings, context, warnings)
         })
         .collect()
@@ -105,7 +117,13 @@ fn default_pollers(context: &Context<'_>, warnings: &mut Warnings) -> Result<Vec
                 url.push_str(&format!("?where={updated}>='${{gmtDate:yyyy-MM-dd'T'HH:mm:ss'Z'}}'"));
             }
             let settings = Map::from_iter([("url".to_owned(), Value::from(url))]);
-            poller(&resource.name, &format!("{POLLER_CONFIGURATION}.{}", resource.name), &settings, context, warnings)
+            poller(
+                &resource.name,
+                &format!("{POLLER_CONFIGURATION}.{}", resource.name),
+                &settings,
+                context,
+                warnings,
+            )
         })
         .collect()
 }
@@ -123,19 +141,26 @@ fn poller(
     for key in settings.keys().filter(|key| !RESOURCE_KEYS.contains(&key.as_str())) {
         warnings.add(at(key), "is not known and has no effect");
     }
-    let url = get("url").ok_or_else(|| FieldError::new(at("url"), "is missing; expected a hub path such as /hubs/crm/accounts"))?;
+    let url = get("url")
+        .ok_or_else(|| FieldError::new(at("url"), "is missing; expected a hub path such as /hubs/crm/accounts"))?;
     let url = as_text(&at("url"), url)?;
     let (parsed, said) = PollerUrl::parse(url).map_err(|error| FieldError::new(at("url"), error.to_string()))?;
     said.into_iter().for_each(|message| warnings.add(at("url"), message));
     let resource = known_resource(&at("url"), parsed.resource(), context)?;
 
-    let id_field = get("idField").map(|value| as_text(&at("idField"), value)).transpose()?.unwrap_or_default();
+    let id_field = get("idField")
+        .map(|value| as_text(&at("idField"), value))
+        .transpose()?
+        .unwrap_or_default();
     let empty = Map::new();
     let dates = match get("datesConfiguration") {
         None => &empty,
         Some(Value::Object(dates)) => dates,
         Some(other) => {
-            return Err(FieldError::new(at("datesConfiguration"), format!("expected an object, found {}", Found::kind(other))));
+            return Err(FieldError::new(
+                at("datesConfiguration"),
+                format!("expected an object, found {}", Found::kind(other)),
+            ));
         }
     };
     let dates_field = at("datesConfiguration");
@@ -146,7 +171,16 @@ fn poller(
         "updated" => resource.updated_date_field.clone(),
         _ => resource.created_date_field.clone(),
     };
-    let mut date = |which: &str| date_field(which, &dates_field, dates, resource, default_of(resource, which), warnings);
+    let mut date = |which: &str| {
+        date_field(
+            which,
+            &dates_field,
+            dates,
+            resource,
+            default_of(resource, which),
+            warnings,
+        )
+    };
     let updated = date("updated")?;
     let mut created = date("created")?;
     if created.pattern.is_empty() {
@@ -154,7 +188,9 @@ fn poller(
     }
 
     let seconds = |key: &str, value: Option<&Value>| -> Result<Option<u32>, FieldError> {
-        let seconds = value.map(|value| as_integer(&at(key), value, 0, SECONDS_MAX)).transpose()?;
+        let seconds = value
+            .map(|value| as_integer(&at(key), value, 0, SECONDS_MAX))
+            .transpose()?;
         Ok(seconds.map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX)))
     };
     let tolerance = get("createdCheckTolerance").or_else(|| dates.get("createdCheckTolerance"));
@@ -166,7 +202,10 @@ fn poller(
             let asked = as_integer(&at("pageSize"), value, 1, 1_000_000)?;
             let page_size = u32::try_from(asked).unwrap_or(u32::MAX).min(manifest.page_size.max);
             if i64::from(page_size) < asked {
-                warnings.add(at("pageSize"), format!("{asked} is more than the vendor gives; {page_size} is used"));
+                warnings.add(
+                    at("pageSize"),
+                    format!("{asked} is more than the vendor gives; {page_size} is used"),
+                );
             }
             page_size
         }
@@ -175,11 +214,17 @@ fn poller(
         // Fingerprints do what this filter was for: what did not change makes no event.
         get(key).map(|value| as_bool(&at(key), value)).transpose()?;
     }
-    let filter_by_current_date = get("filterByCurrentDate").map(|value| as_bool(&at("filterByCurrentDate"), value)).transpose()?;
+    let filter_by_current_date = get("filterByCurrentDate")
+        .map(|value| as_bool(&at("filterByCurrentDate"), value))
+        .transpose()?;
     Ok(Poller {
         resource: name.to_owned(),
         url: url.to_owned(),
-        id_field: if id_field.is_empty() { resource.id_field.clone() } else { id_field.to_owned() },
+        id_field: if id_field.is_empty() {
+            resource.id_field.clone()
+        } else {
+            id_field.to_owned()
+        },
         dates: Dates { updated, created },
         filter_by_current_date: filter_by_current_date.unwrap_or(false),
         created_check_tolerance_seconds: tolerance.unwrap_or(TOLERANCE_SECONDS_DEFAULT),
@@ -191,11 +236,27 @@ fn poller(
 fn known_resource<'a>(field: &str, name: &str, context: &Context<'a>) -> Result<&'a Resource, FieldError> {
     let manifest = context.manifest;
     let resource = manifest.resource(name);
-    let plausible = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '{' | '}'));
-    resource.filter(|resource| !resource.generic || plausible(name)).ok_or_else(|| {
-        let known: Vec<_> = manifest.resources.iter().map(|resource| resource.name.as_str()).collect();
-        FieldError::new(field, format!("{name:?} is no resource of {}; it has {}", manifest.key, known.join(", ")))
-    })
+    let plausible = |name: &str| {
+        name.chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '{' | '}'))
+    };
+    resource
+        .filter(|resource| !resource.generic || plausible(name))
+        .ok_or_else(|| {
+            let known: Vec<_> = manifest
+                .resources
+                .iter()
+                .map(|resource| resource.name.as_str())
+                .collect();
+            FieldError::new(
+                field,
+                format!(
+                    "{name:?} is no resource of {}; it has {}",
+                    manifest.key,
+                    known.join(", ")
+                ),
+            )
+        })
 }
 
 fn date_field(
@@ -210,30 +271,50 @@ fn date_field(
         let key = format!("{which}Date{suffix}");
         let path = format!("{field}.{key}");
         let value = dates.get(&key).filter(|value| !value.is_null());
-        Ok((path.clone(), value.map(|value| as_text(&path, value)).transpose()?.unwrap_or_default()))
+        Ok((
+            path.clone(),
+            value
+                .map(|value| as_text(&path, value))
+                .transpose()?
+                .unwrap_or_default(),
+        ))
     };
     let (name_path, name) = text("Field")?;
     let (format_path, format) = text("Format")?;
     let (zone_path, zone) = text("Timezone")?;
     if !format.is_empty() {
-        let (_, said) = Pattern::parse_tolerant(format).map_err(|error| FieldError::new(&format_path, error.to_string()))?;
-        said.into_iter().for_each(|warning| warnings.add(&format_path, warning.to_string()));
+        let (_, said) =
+            Pattern::parse_tolerant(format).map_err(|error| FieldError::new(&format_path, error.to_string()))?;
+        said.into_iter()
+            .for_each(|warning| warnings.add(&format_path, warning.to_string()));
     }
     Zone::parse(zone).map_err(|error| FieldError::new(&zone_path, error.to_string()))?;
     let mut paths: Vec<String> = Vec::new();
     if !name.is_empty() {
         paths.push(name.to_owned());
         if !resource.date_fields.is_empty() && !resource.date_fields.iter().any(|known| known == name) {
-            let instead = default.as_ref().map_or_else(String::new, |default| format!("; {default} is used in records without it"));
-            warnings.add(&name_path, format!("{name:?} is not known as a date of {}{instead}", resource.name));
+            let instead = default.as_ref().map_or_else(String::new, |default| {
+                format!("; {default} is used in records without it")
+            });
+            warnings.add(
+                &name_path,
+                format!("{name:?} is not known as a date of {}{instead}", resource.name),
+            );
         }
     }
     paths.extend(default.filter(|default| *default != name));
-    Ok(DateField { paths, pattern: format.to_owned(), zone: zone.to_owned() })
+    Ok(DateField {
+        paths,
+        pattern: format.to_owned(),
+        zone: zone.to_owned(),
+    })
 }
 
 /// Names of the resources, for comparing two configurations.
 #[must_use]
 pub fn by_resource(pollers: &[Poller]) -> BTreeMap<&str, &Poller> {
-    pollers.iter().map(|poller| (poller.resource.as_str(), poller)).collect()
+    pollers
+        .iter()
+        .map(|poller| (poller.resource.as_str(), poller))
+        .collect()
 }

@@ -77,7 +77,12 @@ fn the_first_seed_body_is_accepted_as_printed_with_warnings() {
     assert_eq!(poller.dates.updated.paths, ["lastActivityDate"]);
     assert_eq!(poller.dates.created.paths, ["createDate"]);
     let fields: Vec<_> = accepted.warnings.iter().map(|warning| warning.field.as_str()).collect();
-    assert_eq!(fields, [REFRESH_INTERVAL, "event.poller.configuration.accounts.url"], "{:?}", accepted.warnings);
+    assert_eq!(
+        fields,
+        [REFRESH_INTERVAL, "event.poller.configuration.accounts.url"],
+        "{:?}",
+        accepted.warnings
+    );
 }
 
 #[test]
@@ -98,11 +103,25 @@ fn the_second_seed_body_is_accepted_as_bash_sends_it() {
     assert_eq!(poller.dates.created.paths, ["date_created", "createDate"]);
     let of = |field: &str| {
         let field = format!("event.poller.configuration.accounts.{field}");
-        accepted.warnings.iter().filter(|warning| warning.field == field).count()
+        accepted
+            .warnings
+            .iter()
+            .filter(|warning| warning.field == field)
+            .count()
     };
     assert_eq!(of("url"), 1, "{:?}", accepted.warnings);
-    for key in ["updatedDateField", "updatedDateFormat", "createdDateField", "createdDateFormat"] {
-        assert_eq!(of(&format!("datesConfiguration.{key}")), 1, "{key}: {:?}", accepted.warnings);
+    for key in [
+        "updatedDateField",
+        "updatedDateFormat",
+        "createdDateField",
+        "createdDateFormat",
+    ] {
+        assert_eq!(
+            of(&format!("datesConfiguration.{key}")),
+            1,
+            "{key}: {:?}",
+            accepted.warnings
+        );
     }
     assert_eq!(accepted.warnings.len(), 5, "{:?}", accepted.warnings);
 }
@@ -118,53 +137,106 @@ fn every_spelling_of_the_clients_is_understood() {
     let accepted = try_accept(configuration).unwrap();
     assert!(accepted.events.enabled);
     assert_eq!(accepted.events.refresh_interval_ms, 150_000);
-    assert_eq!(accepted.events.pollers, try_accept(first_seed()).unwrap().events.pollers);
+    assert_eq!(
+        accepted.events.pollers,
+        try_accept(first_seed()).unwrap().events.pollers
+    );
     assert_eq!(accepted.secrets[SIGNATURE_KEY].expose(), "key");
     assert!(!accepted.configuration.contains_key("crm.autotask.password"));
     for none in [json!(null), json!(""), json!("false"), json!(false)] {
         assert_eq!(try_accept(with(CALLBACK_URL, none)).unwrap().events.callback_url, None);
     }
-    assert_eq!(try_accept(with(REFRESH_INTERVAL, json!(999_999_999))).unwrap().events.refresh_interval_ms, 59_999_999_940_000);
+    assert_eq!(
+        try_accept(with(REFRESH_INTERVAL, json!(999_999_999)))
+            .unwrap()
+            .events
+            .refresh_interval_ms,
+        59_999_999_940_000
+    );
 }
 
 #[test]
 fn an_interval_under_the_minimum_is_raised_with_a_warning() {
     let accepted = try_accept(with(REFRESH_INTERVAL, json!("0.01"))).unwrap();
     assert_eq!(accepted.events.refresh_interval_ms, 60_000);
-    assert!(accepted.warnings.iter().any(|warning| warning.field == REFRESH_INTERVAL));
+    assert!(
+        accepted
+            .warnings
+            .iter()
+            .any(|warning| warning.field == REFRESH_INTERVAL)
+    );
 }
 
 #[test]
 fn without_pollers_the_elements_own_resources_are_polled() {
     let accepted = try_accept(base()).unwrap();
-    let mut names: Vec<_> = accepted.events.pollers.iter().map(|poller| poller.resource.as_str()).collect();
+    let mut names: Vec<_> = accepted
+        .events
+        .pollers
+        .iter()
+        .map(|poller| poller.resource.as_str())
+        .collect();
     names.sort_unstable();
     assert_eq!(names, ["accounts", "contacts", "tasks"]);
-    assert!(try_accept(with(POLLER_CONFIGURATION, json!({}))).unwrap().events.pollers.is_empty());
+    assert!(
+        try_accept(with(POLLER_CONFIGURATION, json!({})))
+            .unwrap()
+            .events
+            .pollers
+            .is_empty()
+    );
 }
 
 #[test]
 fn first_sight_is_explicit() {
     assert_eq!(try_accept(base()).unwrap().events.first_sight, FirstSight::Baseline);
-    assert_eq!(try_accept(with(FIRST_SIGHT, json!("snapshot"))).unwrap().events.first_sight, FirstSight::Snapshot);
-    let since = try_accept(with(FIRST_SIGHT, json!("since:2018-01-15T10:29:06Z"))).unwrap().events.first_sight;
+    assert_eq!(
+        try_accept(with(FIRST_SIGHT, json!("snapshot")))
+            .unwrap()
+            .events
+            .first_sight,
+        FirstSight::Snapshot
+    );
+    let since = try_accept(with(FIRST_SIGHT, json!("since:2018-01-15T10:29:06Z")))
+        .unwrap()
+        .events
+        .first_sight;
     assert_eq!(since, FirstSight::Since(Timestamp::from_ms(1_516_012_146_000)));
 }
 
 #[test]
 fn bad_values_are_refused_by_the_name_of_their_field() {
     let url = |url: &str| accounts(json!({"url": url}));
-    let dates = |key: &str, value: &str| accounts(json!({"url": "/hubs/crm/accounts", "datesConfiguration": {key: value}}));
+    let dates =
+        |key: &str, value: &str| accounts(json!({"url": "/hubs/crm/accounts", "datesConfiguration": {key: value}}));
     let table: Vec<(Value, &str)> = vec![
-        (with("crm.autotask.username", json!("<AUTOTASK_USERNAME>")), "crm.autotask.username"),
+        (
+            with("crm.autotask.username", json!("<AUTOTASK_USERNAME>")),
+            "crm.autotask.username",
+        ),
         (with("crm.autotask.username", json!(7)), "crm.autotask.username"),
         (with("crm.autotask.username", json!("")), "crm.autotask.username"),
-        (with("crm.autotask.password", json!("<AUTOTASK_PASSWORD>")), "crm.autotask.password"),
-        (with("crm.autotask.password", json!("********")), "crm.autotask.password"),
+        (
+            with("crm.autotask.password", json!("<AUTOTASK_PASSWORD>")),
+            "crm.autotask.password",
+        ),
+        (
+            with("crm.autotask.password", json!("********")),
+            "crm.autotask.password",
+        ),
         (with("crm.autotask.password", json!(null)), "crm.autotask.password"),
-        (with("crm.autotask.server.url", json!("ww2.autotask.net")), "crm.autotask.server.url"),
-        (with("crm.autotask.server.url", json!("<AUTOTASK_LOGIN_URL>")), "crm.autotask.server.url"),
-        (with("crm.autotask.server.url", json!("ftp://x")), "crm.autotask.server.url"),
+        (
+            with("crm.autotask.server.url", json!("ww2.autotask.net")),
+            "crm.autotask.server.url",
+        ),
+        (
+            with("crm.autotask.server.url", json!("<AUTOTASK_LOGIN_URL>")),
+            "crm.autotask.server.url",
+        ),
+        (
+            with("crm.autotask.server.url", json!("ftp://x")),
+            "crm.autotask.server.url",
+        ),
         (with(ENABLED, json!("yes")), ENABLED),
         (with(ENABLED, json!(1)), ENABLED),
         (with(CALLBACK_URL, json!("mycoolapp")), CALLBACK_URL),
@@ -174,7 +246,10 @@ fn bad_values_are_refused_by_the_name_of_their_field() {
         (with(REFRESH_INTERVAL, json!(-5)), REFRESH_INTERVAL),
         (with(REFRESH_INTERVAL, json!([])), REFRESH_INTERVAL),
         (with("event.vendor.type", json!("webhooks")), "event.vendor.type"),
-        (with("event.notification.type", json!("email")), "event.notification.type"),
+        (
+            with("event.notification.type", json!("email")),
+            "event.notification.type",
+        ),
         (with(FIRST_SIGHT, json!("everything")), FIRST_SIGHT),
         (with(FIRST_SIGHT, json!("since:yesterday")), FIRST_SIGHT),
         (with(POLLER_CONFIGURATION, json!("{")), POLLER_CONFIGURATION),
@@ -182,17 +257,47 @@ fn bad_values_are_refused_by_the_name_of_their_field() {
         (with(POLLER_URLS, json!("accounts|/hubs/crm/accounts")), POLLER_URLS),
         (accounts(json!("x")), "event.poller.configuration.accounts"),
         (accounts(json!({})), "event.poller.configuration.accounts.url"),
-        (url("https://example.com/hubs/crm/accounts"), "event.poller.configuration.accounts.url"),
+        (
+            url("https://example.com/hubs/crm/accounts"),
+            "event.poller.configuration.accounts.url",
+        ),
         (url("/hubs/crm/acc ounts"), "event.poller.configuration.accounts.url"),
-        (url("/hubs/crm/accounts?where=a>'${date:yyyy"), "event.poller.configuration.accounts.url"),
-        (url("/hubs/crm/accounts?where=a>'${date:yyyy-bb}'"), "event.poller.configuration.accounts.url"),
-        (url("/hubs/crm/accounts?where=a>'${dateTimeZone:Mars/Phobos:yyyy}'"), "event.poller.configuration.accounts.url"),
-        (url("/hubs/crm/accounts?where=a ~ 'x'"), "event.poller.configuration.accounts.url"),
-        (accounts(json!({"url": "/hubs/crm/accounts", "pageSize": 0})), "event.poller.configuration.accounts.pageSize"),
-        (accounts(json!({"url": "/hubs/crm/accounts", "pollDelay": "x"})), "event.poller.configuration.accounts.pollDelay"),
-        (accounts(json!({"url": "/hubs/crm/accounts", "idField": 1})), "event.poller.configuration.accounts.idField"),
-        (dates("updatedDateFormat", "yyyy-bb"), "event.poller.configuration.accounts.datesConfiguration.updatedDateFormat"),
-        (dates("createdDateTimezone", "Mars"), "event.poller.configuration.accounts.datesConfiguration.createdDateTimezone"),
+        (
+            url("/hubs/crm/accounts?where=a>'${date:yyyy"),
+            "event.poller.configuration.accounts.url",
+        ),
+        (
+            url("/hubs/crm/accounts?where=a>'${date:yyyy-bb}'"),
+            "event.poller.configuration.accounts.url",
+        ),
+        (
+            url("/hubs/crm/accounts?where=a>'${dateTimeZone:Mars/Phobos:yyyy}'"),
+            "event.poller.configuration.accounts.url",
+        ),
+        (
+            url("/hubs/crm/accounts?where=a ~ 'x'"),
+            "event.poller.configuration.accounts.url",
+        ),
+        (
+            accounts(json!({"url": "/hubs/crm/accounts", "pageSize": 0})),
+            "event.poller.configuration.accounts.pageSize",
+        ),
+        (
+            accounts(json!({"url": "/hubs/crm/accounts", "pollDelay": "x"})),
+            "event.poller.configuration.accounts.pollDelay",
+        ),
+        (
+            accounts(json!({"url": "/hubs/crm/accounts", "idField": 1})),
+            "event.poller.configuration.accounts.idField",
+        ),
+        (
+            dates("updatedDateFormat", "yyyy-bb"),
+            "event.poller.configuration.accounts.datesConfiguration.updatedDateFormat",
+        ),
+        (
+            dates("createdDateTimezone", "Mars"),
+            "event.poller.configuration.accounts.datesConfiguration.createdDateTimezone",
+        ),
     ];
     for (configuration, field) in table {
         match try_accept(configuration.clone()) {
@@ -208,10 +313,19 @@ fn bad_values_are_refused_by_the_name_of_their_field() {
 #[test]
 fn too_long_a_value_and_too_many_pollers_are_refused() {
     let long = "x".repeat(VALUE_BYTES_MAX + 1);
-    assert_eq!(try_accept(with("crm.autotask.username", json!(long))).unwrap_err().field, "crm.autotask.username");
-    let many: Map<String, Value> =
-        (0..=POLLERS_MAX).map(|i| (format!("r{i}"), json!({"url": "/hubs/crm/accounts"}))).collect();
-    assert_eq!(try_accept(with(POLLER_CONFIGURATION, json!(many))).unwrap_err().field, POLLER_CONFIGURATION);
+    assert_eq!(
+        try_accept(with("crm.autotask.username", json!(long)))
+            .unwrap_err()
+            .field,
+        "crm.autotask.username"
+    );
+    let many: Map<String, Value> = (0..=POLLERS_MAX)
+        .map(|i| (format!("r{i}"), json!({"url": "/hubs/crm/accounts"})))
+        .collect();
+    assert_eq!(
+        try_accept(with(POLLER_CONFIGURATION, json!(many))).unwrap_err().field,
+        POLLER_CONFIGURATION
+    );
 }
 
 #[test]

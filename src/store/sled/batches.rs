@@ -119,7 +119,11 @@ pub(super) struct Deliveries {
 impl Deliveries {
     /// Of notifications that nobody tried to deliver yet.
     pub(super) fn new(notifications: &[Notification], deliver: bool) -> Self {
-        let status = if deliver { DeliveryStatus::Waiting } else { DeliveryStatus::Stored };
+        let status = if deliver {
+            DeliveryStatus::Waiting
+        } else {
+            DeliveryStatus::Stored
+        };
         let each = notifications
             .iter()
             .map(|notification| Delivery {
@@ -159,7 +163,9 @@ impl Deliveries {
         let mut reader = Reader::of_format(value, FORMAT)?;
         let created = Timestamp::from_ms(reader.i64()?);
         let count = reader.count()?;
-        let each = (0..count).map(|_| read_delivery(&mut reader)).collect::<Result<_, _>>()?;
+        let each = (0..count)
+            .map(|_| read_delivery(&mut reader))
+            .collect::<Result<_, _>>()?;
         reader.end()?;
         Ok(Self { created, each })
     }
@@ -216,7 +222,11 @@ fn read_delivery(reader: &mut Reader<'_>) -> Result<Delivery, Malformed> {
     } else {
         None
     };
-    let last = if flags & HAS_LAST != 0 { Some(read_attempt(reader)?) } else { None };
+    let last = if flags & HAS_LAST != 0 {
+        Some(read_attempt(reader)?)
+    } else {
+        None
+    };
     Ok(Delivery {
         status,
         attempts,
@@ -235,7 +245,11 @@ fn read_attempt(reader: &mut Reader<'_>) -> Result<Attempt, Malformed> {
     } else {
         None
     };
-    let error = if flags & HAS_ERROR != 0 { Some(reader.text()?.to_owned()) } else { None };
+    let error = if flags & HAS_ERROR != 0 {
+        Some(reader.text()?.to_owned())
+    } else {
+        None
+    };
     Ok(Attempt {
         at,
         took_ms,
@@ -286,7 +300,10 @@ mod tests {
             notification(3, 10),
             notification(4, 0),
         ];
-        let counts: Vec<_> = pack(&notifications).iter().map(|batch| batch.notifications.len()).collect();
+        let counts: Vec<_> = pack(&notifications)
+            .iter()
+            .map(|batch| batch.notifications.len())
+            .collect();
         assert_eq!(counts, [1, 1, 2]);
         assert!(pack(&[]).is_empty());
     }

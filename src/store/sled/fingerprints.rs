@@ -2,13 +2,13 @@
 //! Plans what changes as values to write. Writes nothing itself.
 
 use std::cmp::Ordering;
-use std::ops::{Bound, Range};
+use std::ops::Range;
 
 use ::sled::{IVec, Tree};
 
 use super::codec::{Malformed, Reader, put_bytes, put_varint};
 use super::keys::corrupt;
-use super::transient;
+use super::leaf_cache::{Leaf, Leaves};
 use crate::domain::record::Fingerprint;
 use crate::ports::StoreError;
 
@@ -46,9 +46,16 @@ fn is_number(id: &[u8]) -> bool {
     !id.is_empty() && id.iter().all(u8::is_ascii_digit)
 }
 
-/// The end of a leaf's key: bytes that sort as `order` does.
+/// A leaf's key, which begins with the resource's prefix: bytes that sort as `order` does.
 fn order_key(prefix: &[u8], id: &[u8]) -> Vec<u8> {
     let mut key = Vec::with_capacity(prefix.len() + 3 + id.len());
+    put_order_key(&mut key, prefix, id);
+    key
+}
+
+/// Replaces what is in `key`.
+fn put_order_key(key: &mut Vec<u8>, prefix: &[u8], id: &[u8]) {
+    key.clear();
     key.extend_from_slice(prefix);
     if is_number(id) {
         key.push(0);
@@ -58,7 +65,6 @@ fn order_key(prefix: &[u8], id: &[u8]) -> Vec<u8> {
         key.push(1);
     }
     key.extend_from_slice(id);
-    key
 }
 
 fn put_entry(out: &mut Vec<u8>, id: &[u8], fingerprint: &Fingerprint) {
@@ -69,9 +75,8 @@ fn put_entry(out: &mut Vec<u8>, id: &[u8], fingerprint: &Fingerprint) {
     out.push(if fingerprint.deleted { DELETED } else { 0 });
 }
 
-fn read_fingerprint(entry: Entry<'_>) -> Result<Fingerprint, Malformed> {
-    let mut reader = Reader::new(entry.raw);
-    reader.bytes()?;
+/// What follows the id.
+fn read_fingerprint(reader: &mut Reader<'_>) -> Result<Fingerprint, Malformed> {
     Ok(Fingerprint {
         digest: u128::from_be_bytes(reader.array()?),
         projection: reader.varint_u32()?,
@@ -80,17 +85,33 @@ fn read_fingerprint(entry: Entry<'_>) -> Result<Fingerprint, Malformed> {
     })
 }
 
+fn skip_fingerprint(reader: &mut Reader<'_>) -> Result<(), Malformed> {
+    reader.take(DIGEST_BYTES)?;
+    reader.varint()?;
+    reader.varint()?;
+    reader.byte()?;
+    Ok(())
+}
+
+/// The entries of a leaf; none for the empty value of a leaf that is not stored yet.
+fn open_leaf(value: &[u8]) -> Result<Option<Reader<'_>>, Malformed> {
+    if value.is_empty() {
+        return Ok(None);
+    }
+    Reader::of_format(value, FORMAT).map(Some)
+}
+
 /// In order, each id once, as `write_leaf` got them.
 fn read_leaf(value: &[u8]) -> Result<Vec<Entry<'_>>, Malformed> {
-    let mut reader = Reader::of_format(value, FORMAT)?;
-    let mut entries = Vec::with_capacity(LEAF_ENTRIES_MAX);
+    let mut entries = Vec::new();
+    let Some(mut reader) = open_leaf(value)? else {
+        return Ok(entries);
+    };
+    entries.reserve(LEAF_ENTRIES_MAX);
     while !reader.is_empty() {
         let start = reader.rest();
         let id = reader.bytes()?;
-        reader.take(DIGEST_BYTES)?;
-        reader.varint()?;
-        reader.varint()?;
-        reader.byte()?;
+        skip_fingerprint(&mut reader)?;
         let raw = &start[..start.len() - reader.rest().len()];
         entries.push(Entry { id, raw });
     }
@@ -108,89 +129,77 @@ fn bytes_of(entries: &[Entry<'_>]) -> usize {
     entries.iter().map(|entry| entry.raw.len()).sum()
 }
 
-/// Visits each leaf that holds or would hold one of `ids`, which are in order: with its key and value, and which ids are its own.
-/// The first leaf of a resource has no lower bound, so its key stands for a leaf that is not there yet.
-fn walk<'a>(
+/// Visits each leaf that holds or would hold one of `ids`, which are in order, with those that are its own.
+fn walk(
     tree: &Tree,
-    prefix: &[u8],
-    ids: &[&'a [u8]],
-    mut visit: impl FnMut(&IVec, &IVec, &[Entry<'_>], Range<usize>) -> Result<(), StoreError>,
+    leaves: &Leaves,
+    ids: &[&[u8]],
+    mut visit: impl FnMut(Leaf, Range<usize>) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let mut start = 0;
-    let mut ahead = None;
+    let mut key = Vec::new();
     while start < ids.len() {
-        let (key, value) = match ahead.take() {
-            Some(leaf) => leaf,
-            None => leaf_of(tree, prefix, ids[start])?,
-        };
-        let entries = read_leaf(&value).map_err(|error| corrupt(&key, error))?;
-        let last = entries.last().map(|entry| entry.id);
+        put_order_key(&mut key, leaves.prefix(), ids[start]);
+        let leaf = leaves.at(tree, &key)?;
         let mut end = start + 1;
-        // Where the next leaf begins: looked up for ids that fall between this leaf's last entry and there.
-        let mut bound: Option<Option<IVec>> = None;
         while end < ids.len() {
-            let id = ids[end];
-            if last.is_none_or(|last| order(id, last).is_gt()) {
-                match &bound {
-                    Some(bound) => {
-                        if bound.as_ref().is_some_and(|bound| order_key(prefix, id) >= bound.to_vec()) {
-                            break;
-                        }
-                    }
-                    None => {
-                        let next = leaf_of(tree, prefix, id)?;
-                        if next.0 != key {
-                            ahead = Some(next);
-                            break;
-                        }
-                        bound = Some(key_after(tree, prefix, &key)?);
-                    }
-                }
+            put_order_key(&mut key, leaves.prefix(), ids[end]);
+            if leaf.end.as_ref().is_some_and(|end| key.as_slice() >= end.as_ref()) {
+                break;
             }
             end += 1;
         }
-        visit(&key, &value, &entries, start..end)?;
+        visit(leaf, start..end)?;
         start = end;
     }
     Ok(())
 }
 
-fn leaf_of(tree: &Tree, prefix: &[u8], id: &[u8]) -> Result<(IVec, IVec), StoreError> {
-    let stored = tree.range(prefix.to_vec()..=order_key(prefix, id)).next_back();
-    let stored = stored.transpose().map_err(transient)?;
-    Ok(stored.unwrap_or_else(|| (prefix.into(), vec![FORMAT].into())))
-}
-
-fn key_after(tree: &Tree, prefix: &[u8], key: &IVec) -> Result<Option<IVec>, StoreError> {
-    let next = tree.range::<&[u8], _>((Bound::Excluded(key.as_ref()), Bound::Unbounded)).next();
-    let next = next.transpose().map_err(transient)?;
-    Ok(next.map(|(key, _)| key).filter(|key| key.starts_with(prefix)))
-}
-
-/// What is stored for `ids`, in their order. `prefix` is `keys::leaves` of the resource.
-pub(super) fn read(tree: &Tree, prefix: &[u8], ids: &[String]) -> Result<Vec<Option<Fingerprint>>, StoreError> {
+/// What is stored for `ids`, in their order.
+pub(super) fn read(tree: &Tree, leaves: &Leaves, ids: &[String]) -> Result<Vec<Option<Fingerprint>>, StoreError> {
     let mut wanted: Vec<(&[u8], usize)> = ids.iter().map(|id| id.as_bytes()).zip(0..).collect();
     wanted.sort_by(|a, b| order(a.0, b.0));
     let sorted: Vec<&[u8]> = wanted.iter().map(|(id, _)| *id).collect();
     let mut found = vec![None; ids.len()];
-    walk(tree, prefix, &sorted, |key, _, entries, here| {
-        for (id, place) in &wanted[here] {
-            if let Ok(entry) = entries.binary_search_by(|entry| order(entry.id, id)) {
-                found[*place] = Some(read_fingerprint(entries[entry]).map_err(|error| corrupt(key, error))?);
-            }
-        }
-        Ok(())
+    walk(tree, leaves, &sorted, |leaf, here| {
+        look_up(&leaf.value, &wanted[here], &mut found).map_err(|error| corrupt(&leaf.key, error))
     })?;
     Ok(found)
 }
 
-/// The leaves to write so that `changes` are stored: each touched leaf read once and written once.
-/// `prefix` is `keys::leaves` of the resource.
-pub(super) fn plan(
-    tree: &Tree,
-    prefix: &[u8],
-    changes: &[(String, Fingerprint)],
-) -> Result<Vec<(IVec, Vec<u8>)>, StoreError> {
+/// Finds what is wanted of one leaf; `wanted` is in order, each with its place in `found`.
+fn look_up(value: &[u8], wanted: &[(&[u8], usize)], found: &mut [Option<Fingerprint>]) -> Result<(), Malformed> {
+    let Some(mut reader) = open_leaf(value)? else {
+        return Ok(());
+    };
+    for (id, place) in wanted {
+        let start = reader;
+        loop {
+            if reader.is_empty() {
+                // Not here; the next may be.
+                reader = start;
+                break;
+            }
+            if reader.bytes()? == *id {
+                found[*place] = Some(read_fingerprint(&mut reader)?);
+                break;
+            }
+            skip_fingerprint(&mut reader)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is to be written so that fingerprints are stored, and what the cache keeps of it.
+pub(super) struct Plan {
+    /// Leaves that differ from what is stored.
+    pub(super) writes: Vec<(IVec, IVec)>,
+    /// Every touched leaf as it will be, in pieces where it was split.
+    pub(super) leaves: Vec<Leaf>,
+}
+
+/// Each touched leaf is read once and written once.
+pub(super) fn plan(tree: &Tree, leaves: &Leaves, changes: &[(String, Fingerprint)]) -> Result<Plan, StoreError> {
     let mut encoded = Vec::new();
     let mut bounds = Vec::with_capacity(changes.len());
     for (id, fingerprint) in changes {
@@ -223,28 +232,24 @@ pub(super) fn plan(
     });
 
     let ids: Vec<&[u8]> = changed.iter().map(|entry| entry.id).collect();
-    let mut writes = Vec::new();
-    walk(tree, prefix, &ids, |key, value, stored, here| {
-        replace(key, value, stored, &changed[here], prefix, &mut writes);
-        Ok(())
+    let mut plan = Plan {
+        writes: Vec::new(),
+        leaves: Vec::new(),
+    };
+    walk(tree, leaves, &ids, |leaf, here| {
+        replace(&leaf, &changed[here], leaves.prefix(), &mut plan).map_err(|error| corrupt(&leaf.key, error))
     })?;
-    Ok(writes)
+    Ok(plan)
 }
 
-/// Adds to `writes` what becomes of one leaf.
-fn replace(
-    key: &IVec,
-    value: &IVec,
-    stored: &[Entry<'_>],
-    changed: &[Entry<'_>],
-    prefix: &[u8],
-    writes: &mut Vec<(IVec, Vec<u8>)>,
-) {
+/// Adds to `plan` what becomes of one leaf.
+fn replace(leaf: &Leaf, changed: &[Entry<'_>], prefix: &[u8], plan: &mut Plan) -> Result<(), Malformed> {
+    let stored = read_leaf(&leaf.value)?;
     let appends = match (stored.last(), changed.first()) {
         (Some(last), Some(first)) => order(last.id, first.id).is_lt(),
         _ => true,
     };
-    let merged = merge(stored, changed);
+    let merged = merge(&stored, changed);
     let cap = entries_max(&merged);
     // Ids that come in order leave full leaves behind; splitting in halves would leave half-empty ones.
     let piece = if appends {
@@ -252,14 +257,24 @@ fn replace(
     } else {
         merged.len().div_ceil(merged.len().div_ceil(cap))
     };
-    for (place, entries) in merged.chunks(piece.max(1)).enumerate() {
-        let leaf = write_leaf(entries);
-        if place > 0 {
-            writes.push((order_key(prefix, entries[0].id).into(), leaf));
-        } else if leaf != value.as_ref() {
-            writes.push((key.clone(), leaf));
+    let mut key = leaf.key.clone();
+    let mut pieces = merged.chunks(piece.max(1)).peekable();
+    while let Some(entries) = pieces.next() {
+        let value = IVec::from(write_leaf(entries));
+        let end = match pieces.peek() {
+            Some(next) => Some(order_key(prefix, next[0].id).into()),
+            None => leaf.end.clone(),
+        };
+        let next = end.clone();
+        // The first of several may be what it was.
+        if key != leaf.key || value != leaf.value {
+            plan.writes.push((key.clone(), value.clone()));
         }
+        plan.leaves.push(Leaf { key, value, end });
+        let Some(next) = next else { break };
+        key = next;
     }
+    Ok(())
 }
 
 fn entries_max(entries: &[Entry<'_>]) -> usize {
@@ -284,9 +299,12 @@ fn merge<'a>(stored: &[Entry<'a>], changed: &[Entry<'a>]) -> Vec<Entry<'a>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::domain::id::InstanceId;
     use crate::store::sled::keys;
+    use crate::store::sled::leaf_cache::LeafCache;
 
     fn fingerprint(digest: u128) -> Fingerprint {
         Fingerprint {
@@ -301,19 +319,21 @@ mod tests {
         ::sled::Config::new().temporary(true).open().unwrap()
     }
 
-    fn prefix() -> Vec<u8> {
-        keys::leaves(InstanceId(1), keys::ResourceNumber(1))
+    fn leaves() -> Arc<Leaves> {
+        LeafCache::new(0).of(keys::leaves(InstanceId(1), keys::ResourceNumber(1)))
     }
 
     fn store(tree: &Tree, ids: impl IntoIterator<Item = String>) {
         let changes: Vec<_> = ids.into_iter().map(|id| (id, fingerprint(9))).collect();
-        for (key, value) in plan(tree, &prefix(), &changes).unwrap() {
+        for (key, value) in plan(tree, &leaves(), &changes).unwrap().writes {
             tree.insert(key, value).unwrap();
         }
     }
 
     fn sizes(tree: &Tree) -> Vec<usize> {
-        tree.iter().map(|leaf| read_leaf(&leaf.unwrap().1).unwrap().len()).collect()
+        tree.iter()
+            .map(|leaf| read_leaf(&leaf.unwrap().1).unwrap().len())
+            .collect()
     }
 
     #[test]
@@ -331,7 +351,10 @@ mod tests {
     fn ids_that_come_in_order_leave_full_leaves() {
         let tree = tree();
         for page in 0..4 {
-            store(&tree, (page * 500..page * 500 + 500).map(|id| (100_000 + id).to_string()));
+            store(
+                &tree,
+                (page * 500..page * 500 + 500).map(|id| (100_000 + id).to_string()),
+            );
         }
         let sizes = sizes(&tree);
         assert_eq!(sizes.iter().sum::<usize>(), 2_000);
@@ -367,16 +390,19 @@ mod tests {
         let tree = tree();
         store(&tree, ["1".to_owned(), "2".to_owned()]);
         let (key, value) = tree.first().unwrap().unwrap();
-        for damaged in [&value[..value.len() - 1], &[9u8][..], &[]] {
+        for damaged in [&value[..value.len() - 1], &[9u8][..]] {
             tree.insert(&key, damaged).unwrap();
-            let error = read(&tree, &prefix(), &["2".to_owned()]).unwrap_err();
-            assert!(matches!(&error, StoreError::Corrupt(text) if text.contains("fingerprint leaf")), "{error}");
+            let error = read(&tree, &leaves(), &["2".to_owned()]).unwrap_err();
+            assert!(
+                matches!(&error, StoreError::Corrupt(text) if text.contains("fingerprint leaf")),
+                "{error}"
+            );
         }
     }
 
     #[test]
     fn an_id_longer_than_the_limit_is_refused() {
         let changes = [("x".repeat(ID_BYTES_MAX + 1), fingerprint(1))];
-        assert!(plan(&tree(), &prefix(), &changes).is_err());
+        assert!(plan(&tree(), &leaves(), &changes).is_err());
     }
 }

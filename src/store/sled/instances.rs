@@ -21,10 +21,7 @@ pub(super) fn create(
 ) -> Result<Instance, StoreError> {
     instance.id = transaction.next_instance();
     put_token(transaction, &instance)?;
-    transaction.put(
-        keys::of(Kind::Instance, instance.id),
-        rows::encode_instance(&instance)?,
-    );
+    transaction.put(keys::of(Kind::Instance, instance.id), rows::encode_instance(&instance)?);
     for (name, state) in resources {
         let resource = transaction.next_resource()?;
         put_row(transaction, instance.id, &name, resource, None, &state)?;

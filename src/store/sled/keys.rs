@@ -248,7 +248,13 @@ mod tests {
             assert!(last < end && end <= later, "{ms}");
         }
         let end = time_end(Kind::DuePoll, Timestamp::from_ms(i64::MAX));
-        assert!(due_poll(Timestamp::from_ms(i64::MAX), InstanceId(u64::MAX), ResourceNumber(u32::MAX)) < end);
+        assert!(
+            due_poll(
+                Timestamp::from_ms(i64::MAX),
+                InstanceId(u64::MAX),
+                ResourceNumber(u32::MAX)
+            ) < end
+        );
         assert!(end <= leaves(InstanceId(0), ResourceNumber(0)));
     }
 

@@ -68,7 +68,8 @@ fn state_key(instance: InstanceId, batch: u64, deliveries: &Deliveries) -> Vec<u
 fn time_keys(instance: InstanceId, batch: u64, deliveries: &Deliveries) -> BTreeSet<Vec<u8>> {
     if deliveries.alive() {
         let due = deliveries.due();
-        due.map(|due| keys::timed_batch(Kind::DueDelivery, due, instance, batch)).collect()
+        due.map(|due| keys::timed_batch(Kind::DueDelivery, due, instance, batch))
+            .collect()
     } else {
         let created = deliveries.created;
         BTreeSet::from([keys::timed_batch(Kind::Purgeable, created, instance, batch)])
@@ -87,7 +88,12 @@ pub(super) fn remove_deliveries(
     times.into_iter().for_each(|key| transaction.remove(key));
 }
 
-fn read_deliveries(tree: &Tree, kind: Kind, instance: InstanceId, batch: u64) -> Result<Option<Deliveries>, StoreError> {
+fn read_deliveries(
+    tree: &Tree,
+    kind: Kind,
+    instance: InstanceId,
+    batch: u64,
+) -> Result<Option<Deliveries>, StoreError> {
     let key = keys::batch(kind, instance, batch);
     let value = tree.get(&key).map_err(transient)?;
     value.map(|value| decode_deliveries(&key, &value)).transpose()
@@ -145,7 +151,11 @@ pub(super) fn purge(transaction: &mut Transaction<'_>, time: Timestamp, limit: u
         let (_, instance, batch) = keys::parse_timed_batch(&key)?;
         transaction.remove(key);
         transaction.remove(keys::batch(Kind::Settled, instance, batch));
-        for piece in transaction.tree().scan_prefix(keys::batch(Kind::Batch, instance, batch)).keys() {
+        for piece in transaction
+            .tree()
+            .scan_prefix(keys::batch(Kind::Batch, instance, batch))
+            .keys()
+        {
             transaction.remove(piece.map_err(transient)?);
         }
         count += 1;
@@ -212,12 +222,7 @@ pub(super) fn newest(
 }
 
 /// A batch's notifications with what became of them; none when it was removed since the deliveries were read.
-fn join(
-    tree: &Tree,
-    instance: InstanceId,
-    batch: u64,
-    deliveries: Deliveries,
-) -> Result<Vec<Outgoing>, StoreError> {
+fn join(tree: &Tree, instance: InstanceId, batch: u64, deliveries: Deliveries) -> Result<Vec<Outgoing>, StoreError> {
     let key = keys::batch(Kind::Batch, instance, batch);
     let mut value = Vec::new();
     for piece in tree.scan_prefix(&key).values() {

@@ -7,6 +7,7 @@ use ::sled::Tree;
 
 use super::instances::{conflict, put_row, row_head};
 use super::keys::{self, Kind, corrupt};
+use super::leaf_cache::LeafCache;
 use super::transaction::Transaction;
 use super::{fingerprints, outbox, transient};
 use crate::domain::id::ResourceKey;
@@ -19,15 +20,23 @@ pub(super) fn commit(transaction: &mut Transaction<'_>, page: &PageCommit) -> Re
     let before = row_head(transaction.tree(), *instance, resource)?
         .filter(|before| before.revision.checked_add(1) == Some(page.state.revision))
         .ok_or_else(|| conflict(*instance, resource))?;
-    put_row(transaction, *instance, resource, before.resource, Some(before), &page.state)?;
+    put_row(
+        transaction,
+        *instance,
+        resource,
+        before.resource,
+        Some(before),
+        &page.state,
+    )?;
     match page.memo.as_deref() {
         None => {}
         Some([]) => transaction.remove(keys::of(Kind::Memo, *instance)),
         Some(memo) => transaction.put(keys::of(Kind::Memo, *instance), memo),
     }
-    let leaves = keys::leaves(*instance, before.resource);
-    for (key, value) in fingerprints::plan(transaction.tree(), &leaves, &page.fingerprints)? {
-        transaction.put(key, value);
+    if !page.fingerprints.is_empty() {
+        let leaves = transaction.leaves(*instance, before.resource);
+        let plan = fingerprints::plan(transaction.tree(), &leaves, &page.fingerprints)?;
+        transaction.put_leaves(leaves, plan);
     }
     outbox::add(transaction, *instance, &page.notifications, page.deliver);
     Ok(())
@@ -36,11 +45,12 @@ pub(super) fn commit(transaction: &mut Transaction<'_>, page: &PageCommit) -> Re
 /// In the order of `ids`. A resource that is gone remembers nothing.
 pub(super) fn fingerprints(
     tree: &Tree,
+    cache: &LeafCache,
     key: &ResourceKey,
     ids: &[String],
 ) -> Result<Vec<Option<Fingerprint>>, StoreError> {
     match row_head(tree, key.instance, &key.resource)? {
-        Some(head) => fingerprints::read(tree, &keys::leaves(key.instance, head.resource), ids),
+        Some(head) => fingerprints::read(tree, &cache.of(keys::leaves(key.instance, head.resource)), ids),
         None => Ok(vec![None; ids.len()]),
     }
 }

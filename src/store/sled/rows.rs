@@ -136,7 +136,10 @@ mod tests {
             let value = encode_row(ResourceNumber(70_000), &state).unwrap();
             assert_eq!(decode_row(b"k", &value).unwrap(), state);
             let head = decode_row_head(b"k", &value).unwrap();
-            assert_eq!((head.resource, head.revision, head.due), (ResourceNumber(70_000), 300, due));
+            assert_eq!(
+                (head.resource, head.revision, head.due),
+                (ResourceNumber(70_000), 300, due)
+            );
         }
     }
 
@@ -162,6 +165,12 @@ mod tests {
             instance: 9,
             ..Counters::FIRST
         };
-        assert_eq!(counters.max(other), Counters { instance: 9, ..counters });
+        assert_eq!(
+            counters.max(other),
+            Counters {
+                instance: 9,
+                ..counters
+            }
+        );
     }
 }

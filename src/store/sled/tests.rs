@@ -48,7 +48,10 @@ async fn a_store_that_is_opened_again_has_everything() {
     assert_eq!(store.fingerprints(resource.clone(), ids).await.unwrap(), wanted);
     let outbox = store.outbox(resource.instance, 99).await.unwrap();
     assert_eq!(outbox.len(), 30);
-    assert_eq!(store.memo(resource.instance).await.unwrap().as_deref(), Some(&b"memo"[..]));
+    assert_eq!(
+        store.memo(resource.instance).await.unwrap().as_deref(),
+        Some(&b"memo"[..])
+    );
     // Numbers go on where they were.
     notify(&*store, &resource, vec![notification("new", at(0), 10)]).await;
     let newest = store.notifications(resource.instance, None, 1).await.unwrap();
@@ -99,7 +102,10 @@ async fn commits_that_meet_share_a_sync() {
     dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let names: Vec<String> = (0..100).map(|name| name.to_string()).collect();
-    let rows = names.iter().map(|name| (name.clone(), ResourceState::new(None))).collect();
+    let rows = names
+        .iter()
+        .map(|name| (name.clone(), ResourceState::new(None)))
+        .collect();
     let id = store.create_instance(contract::instance("t"), rows).await.unwrap().id;
     let mut pages = Vec::new();
     for name in &names {
@@ -138,7 +144,9 @@ async fn what_a_deleted_instance_leaves_is_removed_even_over_a_restart() {
     for round in 0..40u64 {
         let mut page = next_page(&*store, &resource).await;
         // Ids of 1 KiB: few to a leaf, so that there is more than one piece to remove.
-        page.fingerprints = (0..300).map(|id| (format!("{round:0>3}x{id:0>1000}"), fingerprint(1, 1))).collect();
+        page.fingerprints = (0..300)
+            .map(|id| (format!("{round:0>3}x{id:0>1000}"), fingerprint(1, 1)))
+            .collect();
         page.notifications = vec![notification("n", at(1), 61_000), notification("m", at(2), 61_000)];
         page.deliver = round % 2 == 0;
         page.durability = Durability::Lazy;
@@ -173,8 +181,15 @@ async fn a_database_that_is_opened_anew_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let resource = create(&*store, "t").await;
-    store.handle.sender.send(Message::Reopen).unwrap();
+    let failed = store
+        .read(|_| -> Result<(), _> { Err(StoreError::Transient("disk".into())) })
+        .await;
+    assert!(failed.is_err());
     notify(&*store, &resource, vec![notification("a", at(0), 10)]).await;
+    assert_eq!(store.stats().reopened, 1);
+    // Who failed before that asks in vain.
+    store.handle.sender.send(Message::Reopen(0)).unwrap();
+    store.sync().await.unwrap();
     assert_eq!(store.stats().reopened, 1);
     assert_eq!(store.outbox(resource.instance, 9).await.unwrap().len(), 1);
 }
@@ -184,7 +199,9 @@ async fn a_write_that_panics_is_an_error_and_the_store_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let resource = create(&*store, "t").await;
-    let panicked = store.write(Durability::Synced, 0, |_| -> Result<(), _> { panic!("torn page") }).await;
+    let panicked = store
+        .write(Durability::Synced, 0, |_| -> Result<(), _> { panic!("torn page") })
+        .await;
     assert!(matches!(panicked, Err(StoreError::Corrupt(text)) if text.contains("torn page")));
     notify(&*store, &resource, vec![notification("a", at(0), 10)]).await;
     assert_eq!(store.outbox(resource.instance, 9).await.unwrap().len(), 1);
@@ -196,7 +213,9 @@ async fn large_notifications_make_no_file_beside_the_log() {
     let store = open(dir.path());
     let resource = create(&*store, "t").await;
     for round in 0..12 {
-        let notifications = (0..5).map(|n| notification(&format!("{round}/{n}"), at(0), 90_000)).collect();
+        let notifications = (0..5)
+            .map(|n| notification(&format!("{round}/{n}"), at(0), 90_000))
+            .collect();
         notify(&*store, &resource, notifications).await;
     }
     assert_eq!(std::fs::read_dir(dir.path().join("blobs")).unwrap().count(), 0);
@@ -247,9 +266,17 @@ async fn child_that_commits_until_it_is_killed() {
         let mut page = next_page(&*store, &resource).await;
         let number = page.state.revision;
         let digest = u128::from(number);
-        let ids = (0..PAGE_RECORDS).map(|record| if record % 2 == 0 { number * 1_000 + record } else { record });
+        let ids = (0..PAGE_RECORDS).map(|record| {
+            if record % 2 == 0 {
+                number * 1_000 + record
+            } else {
+                record
+            }
+        });
         page.fingerprints = ids.map(|id| (id.to_string(), fingerprint(digest, 1))).collect();
-        page.notifications = (0..8).map(|n| notification(&format!("{number}/{n}"), at(0), 11_000)).collect();
+        page.notifications = (0..8)
+            .map(|n| notification(&format!("{number}/{n}"), at(0), 11_000))
+            .collect();
         store.commit(page).await.unwrap();
         let lines: String = format!("committed {number}\n");
         use std::io::Write as _;
@@ -277,14 +304,20 @@ async fn nothing_acknowledged_is_lost_and_no_page_is_halved_by_kill_9() {
 /// Runs the child until it acknowledged `pages`, kills it, and gives the last number that it printed.
 fn commit_and_kill(dir: &Path, pages: u64) -> u64 {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "store::sled::tests::child_that_commits_until_it_is_killed", "--nocapture"])
+        .args([
+            "--exact",
+            "store::sled::tests::child_that_commits_until_it_is_killed",
+            "--nocapture",
+        ])
         .env(CHILD_DIR, dir)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut numbers = lines.map_while(Result::ok).filter_map(|line| line.rsplit_once("committed ")?.1.parse().ok());
+    let mut numbers = lines
+        .map_while(Result::ok)
+        .filter_map(|line| line.rsplit_once("committed ")?.1.parse().ok());
     let mut last = 0;
     for _ in 0..pages {
         last = numbers.next().expect("the child commits until it is killed");
@@ -304,14 +337,23 @@ async fn check_after_kill(store: &SledStore, resource: &ResourceKey, acknowledge
     assert!(newest.is_sorted_by(|newer, older| newer.id > older.id));
     let last = u128::from(state.revision);
     for number in 1..=state.revision + 1 {
-        let own = (0..PAGE_RECORDS).step_by(2).map(|record| (number * 1_000 + record).to_string());
+        let own = (0..PAGE_RECORDS)
+            .step_by(2)
+            .map(|record| (number * 1_000 + record).to_string());
         let known = store.fingerprints(resource.clone(), own.collect()).await.unwrap();
         let wanted = (number <= state.revision).then(|| fingerprint(u128::from(number), 1));
-        assert!(known.iter().all(|known| *known == wanted), "page {number} of {}", state.revision);
+        assert!(
+            known.iter().all(|known| *known == wanted),
+            "page {number} of {}",
+            state.revision
+        );
     }
     if state.revision > 0 {
         let shared = (0..PAGE_RECORDS).skip(1).step_by(2).map(|record| record.to_string());
         let known = store.fingerprints(resource.clone(), shared.collect()).await.unwrap();
-        assert!(known.iter().all(|known| *known == Some(fingerprint(last, 1))), "half a page");
+        assert!(
+            known.iter().all(|known| *known == Some(fingerprint(last, 1))),
+            "half a page"
+        );
     }
 }

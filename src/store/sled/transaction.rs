@@ -1,9 +1,13 @@
 //! One atomic change of the tree while it is put together, by the writer's thread alone.
 //! Knows no noun, and does not wait for the disk.
 
+use std::sync::Arc;
+
 use ::sled::{Batch, IVec, Tree};
 
+use super::fingerprints::Plan;
 use super::keys::{self, ResourceNumber};
+use super::leaf_cache::{Leaf, LeafCache, Leaves};
 use super::rows::Counters;
 use super::transient;
 use crate::domain::id::InstanceId;
@@ -18,23 +22,29 @@ const KEYS_SPLIT: usize = 1_000;
 
 pub(super) struct Transaction<'a> {
     tree: &'a Tree,
-    batch: Batch,
-    keys: usize,
+    /// None removes the key.
+    changes: Vec<(IVec, Option<IVec>)>,
     bytes: usize,
     counters: &'a mut Counters,
     /// The counters as the disk knows them.
     stored: Counters,
+    cache: &'a LeafCache,
+    /// Leaves of a resource as they will be.
+    leaves: Option<(Arc<Leaves>, Vec<Leaf>)>,
+    broken: bool,
 }
 
 impl<'a> Transaction<'a> {
-    pub(super) fn new(tree: &'a Tree, counters: &'a mut Counters) -> Self {
+    pub(super) fn new(tree: &'a Tree, cache: &'a LeafCache, counters: &'a mut Counters) -> Self {
         Self {
             tree,
-            batch: Batch::default(),
-            keys: 0,
+            changes: Vec::new(),
             bytes: 0,
             stored: *counters,
             counters,
+            cache,
+            leaves: None,
+            broken: false,
         }
     }
 
@@ -50,13 +60,24 @@ impl<'a> Transaction<'a> {
     pub(super) fn put(&mut self, key: impl Into<IVec>, value: impl Into<IVec>) {
         let value = value.into();
         self.bytes += value.len();
-        self.batch.insert(key, value);
-        self.keys += 1;
+        self.changes.push((key.into(), Some(value)));
     }
 
     pub(super) fn remove(&mut self, key: impl Into<IVec>) {
-        self.batch.remove(key);
-        self.keys += 1;
+        self.changes.push((key.into(), None));
+    }
+
+    /// The leaves of a resource, of which `put_leaves` changes some.
+    pub(super) fn leaves(&self, instance: InstanceId, resource: ResourceNumber) -> Arc<Leaves> {
+        self.cache.of(keys::leaves(instance, resource))
+    }
+
+    /// Of one resource at most in a transaction.
+    pub(super) fn put_leaves(&mut self, leaves: Arc<Leaves>, plan: Plan) {
+        for (key, value) in plan.writes {
+            self.put(key, value);
+        }
+        self.leaves = Some((leaves, plan.leaves));
     }
 
     pub(super) fn next_instance(&mut self) -> InstanceId {
@@ -78,7 +99,7 @@ impl<'a> Transaction<'a> {
 
     /// Should what is together so far be applied before more is added?
     pub(super) fn is_long(&self) -> bool {
-        self.keys >= KEYS_SPLIT
+        self.changes.len() >= KEYS_SPLIT
     }
 
     /// Of all values that were put, applied or not.
@@ -92,16 +113,46 @@ impl<'a> Transaction<'a> {
             self.put(keys::counters(), self.counters.encode());
             self.stored = *self.counters;
         }
-        let keys = std::mem::take(&mut self.keys);
-        let batch = std::mem::take(&mut self.batch);
-        if keys > KEYS_MAX {
+        let changes = std::mem::take(&mut self.changes);
+        let leaves = self.leaves.take();
+        if changes.len() > KEYS_MAX {
+            let keys = changes.len();
             return Err(StoreError::Corrupt(format!(
                 "refused: {keys} keys in one change, more than {KEYS_MAX}"
             )));
         }
-        if keys == 0 {
+        if changes.is_empty() {
             return Ok(());
         }
-        self.tree.apply_batch(batch).map_err(transient)
+        let batch = self.batch_of(changes)?;
+        if let Some((cached, leaves)) = &leaves {
+            cached.writing(leaves);
+        }
+        // Should it panic, or fail: the writer opens the database anew, and the cache is cleared with it.
+        self.broken = true;
+        self.tree.apply_batch(batch).map_err(transient)?;
+        self.broken = false;
+        if let Some((cached, leaves)) = leaves {
+            cached.written(leaves);
+        }
+        Ok(())
+    }
+
+    /// Reads where each key goes: a page that can't be read is met before the first key is written, not between two.
+    fn batch_of(&self, changes: Vec<(IVec, Option<IVec>)>) -> Result<Batch, StoreError> {
+        let mut batch = Batch::default();
+        for (key, value) in changes {
+            self.tree.get(&key).map_err(transient)?;
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        Ok(batch)
+    }
+
+    /// Did the database fail while it was being changed?
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken
     }
 }

@@ -17,6 +17,7 @@ use super::rows::Counters;
 use super::transaction::Transaction;
 use super::{Options, Shared, keys, removal, transient};
 use crate::ports::{Durability, StoreError};
+use crate::store::Error;
 
 /// Most writes that share a sync: the first of them waits for all.
 const GROUP_MAX: usize = 256;
@@ -33,8 +34,8 @@ const REOPEN_PAUSE: Duration = Duration::from_secs(1);
 /// What reaches the writer.
 pub(super) enum Message {
     Write(Box<dyn Write>),
-    /// Somebody read an I/O error, which sled never forgets.
-    Reopen,
+    /// Somebody read an I/O error, which sled never forgets, while the database had been opened anew this many times.
+    Reopen(u64),
     Stop,
 }
 
@@ -99,6 +100,7 @@ where
             Ok(_) => Applied::Done,
             // Only the database itself says that trying again may help.
             Err(StoreError::Transient(_)) => Applied::Failed,
+            Err(_) if transaction.is_broken() => Applied::Failed,
             Err(_) => Applied::Refused,
         };
         self.result = Some(result);
@@ -222,6 +224,9 @@ impl Writer {
 
     /// Applies the first and what else is queued, syncs, answers.
     fn group(&mut self, first: Message) -> Ended {
+        if matches!(first, Message::Reopen(_)) {
+            self.shared.reopen_asked.store(false, Relaxed);
+        }
         if self.shared.database().is_none() {
             self.reopen("it is not open");
         }
@@ -250,11 +255,16 @@ impl Writer {
                         broken = Some(panic);
                     }
                 },
-                Message::Reopen => broken = Some("a read failed".to_owned()),
+                Message::Reopen(seen) => {
+                    self.shared.reopen_asked.store(false, Relaxed);
+                    if seen == self.shared.counts.reopened.load(Relaxed) {
+                        broken = Some("a read failed".to_owned());
+                    }
+                }
                 // After what met before it.
                 Message::Stop => self.ahead.push_front(Message::Stop),
             }
-            if broken.is_some() || !self.ahead.is_empty() || waiting.len() >= GROUP_MAX {
+            if broken.is_some() || !self.ahead.is_empty() || waiting.len() >= GROUP_MAX || self.is_sync_due() {
                 break;
             }
             next = self.receiver.try_recv().ok();
@@ -273,9 +283,10 @@ impl Writer {
     }
 
     fn apply(&mut self, database: &Database, write: &mut dyn Write) -> Result<Applied, String> {
+        let cache = &self.shared.leaves;
         let counters = &mut self.counters;
         let (applied, bytes) = guarded(|| {
-            let mut transaction = Transaction::new(database.tree(), counters);
+            let mut transaction = Transaction::new(database.tree(), cache, counters);
             (write.apply(&mut transaction), transaction.bytes())
         })?;
         self.applied(bytes);
@@ -330,9 +341,10 @@ impl Writer {
     }
 
     fn remove_piece(&mut self, database: &Database) -> Ended {
+        let cache = &self.shared.leaves;
         let counters = &mut self.counters;
         let removed = guarded(|| {
-            let mut transaction = Transaction::new(database.tree(), counters);
+            let mut transaction = Transaction::new(database.tree(), cache, counters);
             removal::remove_piece(&mut transaction)?;
             transaction.apply()?;
             removal::is_needed(database.tree())
@@ -352,37 +364,41 @@ impl Writer {
         }
     }
 
-    /// After an I/O error sled refuses everything, even when the cause is gone. A database that is opened anew has all that
-    /// was synced.
+    /// After an I/O error sled refuses everything, even when the cause is gone, and after a panic what it holds may be half a
+    /// change. A database that is opened anew has all that was synced.
     fn reopen(&mut self, reason: &str) {
-        self.shared.reopen_asked.store(false, Relaxed);
+        let shared = Arc::clone(&self.shared);
+        let mut guard = shared.database_mut();
+        shared.leaves.clear();
+        self.sync_at = None;
+        self.unsynced_bytes = 0;
+        if let Some(old) = guard.take()
+            && let Err(panic) = guarded(|| drop(old))
+        {
+            tracing::warn!(error = panic, "the failed database panicked once more");
+        }
         let now = Instant::now();
         if self.reopened.is_some_and(|last| now < last + REOPEN_PAUSE) {
             return;
         }
         self.reopened = Some(now);
-        tracing::warn!(reason, "opening the database anew");
-        let shared = Arc::clone(&self.shared);
-        let mut guard = shared.database_mut();
-        let old = guard.take();
-        let dir = self.dir.clone();
-        let opened = guarded(|| {
-            drop(old);
-            Database::open(&dir, &self.options)
-        });
-        self.sync_at = None;
-        self.unsynced_bytes = 0;
         self.shared.counts.reopened.fetch_add(1, Relaxed);
+        tracing::warn!(reason, "opening the database anew");
+        let opened = guarded(|| Database::open(&self.dir, &self.options)).unwrap_or_else(|reason| {
+            Err(Error::Damaged {
+                dir: self.dir.clone(),
+                reason,
+            })
+        });
         match opened {
-            Ok(Ok(database)) => match self.look_around(&database) {
+            Ok(database) => match self.look_around(&database) {
                 Ok(()) => *guard = Some(database),
                 Err(error) => tracing::error!(%error, "cannot read the database that was opened anew"),
             },
-            Ok(Err(error)) => {
+            Err(error) => {
                 let error = chain(&error);
                 tracing::error!(error, "cannot open the database anew");
             }
-            Err(panic) => tracing::error!(error = panic, "cannot open the database anew"),
         }
     }
 
