@@ -23,6 +23,8 @@ use crate::engine::configuration::{self, Accepted, Body, Context, FieldError, ac
 use crate::engine::schedule;
 use crate::ports::StoreError;
 
+/// How often a change is tried against polls that commit at the same time.
+const CHANGE_TRIES: u32 = 8;
 /// Bytes of a token before base64.
 const TOKEN_BYTES: usize = 32;
 
@@ -123,6 +125,24 @@ impl Gateway {
         change: Change,
         validate: Validate,
     ) -> Result<Instance, Error> {
+        let mut validate = validate;
+        for _ in 1..CHANGE_TRIES {
+            match self.try_change(id, body.clone(), change, validate).await {
+                // A poll committed meanwhile, or another change did; the vendor has been asked already.
+                Err(Error::Store(StoreError::Conflict(_))) => validate = Validate::No,
+                result => return result,
+            }
+        }
+        self.try_change(id, body, change, validate).await
+    }
+
+    async fn try_change(
+        &self,
+        id: InstanceId,
+        body: Body,
+        change: Change,
+        validate: Validate,
+    ) -> Result<Instance, Error> {
         let mut instance = self.instance(id).await?;
         let element = self.element(&instance.element)?;
         if let Some(key) = &body.element
@@ -171,12 +191,22 @@ impl Gateway {
     /// # Errors
     /// `NotFound`, or the store's.
     pub async fn enable_instance(&self, id: InstanceId, enabled: bool) -> Result<Instance, Error> {
+        info!(instance = %id, enabled, "instance is switched");
+        for _ in 1..CHANGE_TRIES {
+            match self.try_enable(id, enabled).await {
+                Err(Error::Store(StoreError::Conflict(_))) => {}
+                result => return result,
+            }
+        }
+        self.try_enable(id, enabled).await
+    }
+
+    async fn try_enable(&self, id: InstanceId, enabled: bool) -> Result<Instance, Error> {
         let mut instance = self.instance(id).await?;
         let now = self.clock.now();
         instance.enabled = enabled;
         instance.updated = now;
         let before = instance.events.clone();
-        info!(instance = %id, enabled, "instance switched");
         self.write_change(instance, &before, now).await
     }
 
@@ -327,8 +357,9 @@ impl Gateway {
         Ok(memo)
     }
 
-    /// Writes an instance with the rows that its pollers need now. What did not change keeps its watermark; a poller
-    /// that reads something else starts anew with its first sight.
+    /// Writes an instance with the rows that its pollers need now. Watermark and fingerprints stay, so that no change
+    /// of settings makes old records look new; a run under way starts anew where the url changed, and a poller that
+    /// takes its ids from elsewhere begins with its first sight.
     async fn write_change(&self, instance: Instance, before: &Events, now: Timestamp) -> Result<Instance, Error> {
         let old: BTreeMap<_, _> = self.store.resources(instance.id).await?.into_iter().collect();
         let was = configuration::by_resource(&before.pollers);
@@ -339,19 +370,20 @@ impl Gateway {
                 instance: instance.id,
                 resource: (*name).to_owned(),
             };
-            let same = was
-                .get(name)
-                .is_some_and(|was| was.url == poller.url && was.id_field == poller.id_field);
+            let was = was.get(name);
             let mut state = match old.get(*name) {
-                Some(state) if same => state.clone(),
-                Some(state) => ResourceState {
+                None => ResourceState::new(None),
+                Some(state) if was.is_some_and(|was| was.id_field != poller.id_field) => ResourceState {
                     revision: state.revision,
                     next_sequence: state.next_sequence,
-                    baselined: state.baselined,
-                    watermark: state.watermark,
                     ..ResourceState::new(None)
                 },
-                None => ResourceState::new(None),
+                Some(state) if was.is_some_and(|was| was.url != poller.url) => ResourceState {
+                    continuation: None,
+                    checkpoint: None,
+                    ..state.clone()
+                },
+                Some(state) => state.clone(),
             };
             state.revision += 1;
             state.due = is_polled(&instance).then(|| schedule::first_due(&key, now));

@@ -325,3 +325,71 @@ fn shorten(body: &str) -> String {
     let chars: Vec<char> = body.chars().collect();
     chars[chars.len().saturating_sub(250)..].iter().collect()
 }
+
+#[tokio::test]
+async fn a_poll_on_demand_does_not_wait_and_its_events_are_listed_page_by_page() {
+    let stage = Stage::new().await;
+    stage.vendor().seed_companies(30);
+    let body = stage.body(json!({"event.poller.refresh_interval": 600}));
+    let made = stage.create_and_baseline(&body.to_string()).await;
+    let ids = stage.vendor().ids("Companies");
+    for id in &ids[1..=25] {
+        stage.vendor().update("Companies", *id, json!({"phone": "1"})).unwrap();
+    }
+    let (status, polls) = stage
+        .call(Method::POST, &format!("/instances/{}/polls", made.id), None)
+        .await;
+    assert_eq!(
+        (status, &polls[0]["resource"]),
+        (StatusCode::ACCEPTED, &json!("accounts"))
+    );
+    stage.receiver.wait_for(25, crate::support::SOON).await.unwrap();
+
+    let path = format!("/instances/{}/events", made.id);
+    let delivered = |rows: &Value| {
+        rows.as_array()
+            .is_some_and(|rows| rows.iter().all(|row| row["status"] == "NOTIFIED"))
+    };
+    let mut rows = Value::Null;
+    // The last answer may not be written down yet.
+    for _ in 0..200 {
+        rows = stage.gateway.expect(Method::GET, &path, None).await.unwrap();
+        if delivered(&rows) {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert!(delivered(&rows), "{rows:#}");
+    let sequences = |rows: &Value| -> Vec<u64> {
+        let events = rows
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|row| row["events"].as_array().unwrap());
+        events.map(|event| event["sequence"].as_u64().unwrap()).collect()
+    };
+    let all = sequences(&rows);
+    assert_eq!(rows.as_array().unwrap().len(), 3);
+    assert_eq!((all.len(), all.first()), (25, Some(&21)), "newest first");
+
+    let mut paged = Vec::new();
+    let mut next = Some(String::new());
+    let client = tidegate_examples::http::client();
+    while let Some(token) = next {
+        let url = format!("{}{path}?pageSize=1&nextPage={token}", stage.gateway.base_url());
+        let answer = client
+            .get(url)
+            .header("authorization", stage.gateway.owner())
+            .send()
+            .await
+            .unwrap();
+        next = answer
+            .headers()
+            .get("elements-next-page-token")
+            .map(|token| token.to_str().unwrap().to_owned());
+        let rows: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        assert_eq!(rows.as_array().unwrap().len(), 1);
+        paged.extend(sequences(&rows));
+    }
+    assert_eq!(paged, all);
+}

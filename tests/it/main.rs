@@ -6,6 +6,7 @@
 mod support;
 
 mod api;
+mod docs;
 mod hub;
 mod restart;
 mod seeds;

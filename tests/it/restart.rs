@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
+use tidegate_examples::autotask::{Fault, FaultKind};
 use tidegate_examples::gateway::{Gateway, GatewayOptions};
 use tidegate_examples::receiver::Reply;
 
@@ -152,4 +153,46 @@ async fn kill_9_at_any_moment_loses_no_event_and_invents_none() {
     expected.sort();
     assert_eq!(distinct(&events), expected);
     assert_no_gap(&events);
+}
+
+#[tokio::test]
+async fn sigterm_ends_within_ten_seconds_whatever_hangs() {
+    let mut stage = Stage::new().await;
+    stage.vendor().seed_companies(3);
+    let made = stage.create_and_baseline(&stage.body(json!({})).to_string()).await;
+    stage.receiver.reply(Reply::Hang);
+    let id = stage.vendor().ids("Companies")[1];
+    stage.vendor().update("Companies", id, json!({"phone": "1"})).unwrap();
+    let hung = stage
+        .receiver
+        .wait_until(SOON, |received| !received.is_empty())
+        .await
+        .unwrap();
+    stage.vendor().set_fault(Fault::always(FaultKind::Hang).on("query"));
+    let asked = stage.vendor().requests().len();
+    stage
+        .vendor()
+        .wait_for_requests(SOON, |requests| requests.len() > asked)
+        .await
+        .unwrap();
+
+    let options = GatewayOptions {
+        listen: Some(stage.gateway.address()),
+        ..stage.gateway.options().clone()
+    };
+    let status = stage.gateway.stop(STOP).await.unwrap();
+    assert!(status.success(), "{status}");
+    stage.receiver.reply(Reply::status(200));
+    stage.simulator.control().clear_faults();
+    stage.gateway = start_again(options).await;
+    let events = stage.receiver.wait_for(1, SOON).await.unwrap();
+    assert_eq!(
+        events[0].notification_id, hung[0].events[0].notification_id,
+        "it had stayed in the outbox"
+    );
+    stage.next_good_poll(made.id).await;
+    assert_eq!(
+        distinct(&stage.receiver.events()),
+        [("UPDATED".to_owned(), id.to_string())]
+    );
 }

@@ -12,7 +12,7 @@ pub(super) const NAME_CHARS_MAX: usize = 200;
 pub(super) const TAGS_MAX: usize = 50;
 
 /// What a body holds. Absent members are None: for a change they stay as they are.
-#[derive(Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Body {
     /// `element.key`, or `element.id` as text.
     pub element: Option<String>,
@@ -20,6 +20,23 @@ pub struct Body {
     pub tags: Option<Vec<String>>,
     pub configuration: Option<Map<String, Value>>,
     pub warnings: Vec<Warning>,
+}
+
+/// Without values: the configuration holds secrets.
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let keys = self
+            .configuration
+            .as_ref()
+            .map(|configuration| configuration.keys().collect::<Vec<_>>());
+        let mut body = f.debug_struct("Body");
+        body.field("element", &self.element)
+            .field("name", &self.name)
+            .field("tags", &self.tags);
+        body.field("configuration", &keys)
+            .field("warnings", &self.warnings)
+            .finish()
+    }
 }
 
 const MEMBERS: [&str; 8] = [

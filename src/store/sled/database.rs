@@ -32,13 +32,17 @@ const _: () = assert!(27 * VALUE_BYTES_MAX < SEGMENT_BYTES / 4);
 /// sled writes and syncs by itself this often, and cleans its file then.
 const BACKGROUND_FLUSH_MS: u64 = 500;
 
+/// Two seconds in all for a child process to run its program.
+const OWNER_ATTEMPTS: u32 = 200;
+const OWNER_PAUSE: Duration = Duration::from_millis(10);
+
 /// A directory's time of change is no finer than this: a file made in the same tick would not show in it.
 const DIRECTORY_TIME_STEP: Duration = Duration::from_millis(50);
 
 /// The right to use a directory; given up when dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -56,9 +60,18 @@ impl Lock {
             .open(dir.join(LOCK_FILE))
             .map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => Err(Error::InUse { dir: dir.to_owned() }),
             Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+}
+
+impl Drop for Lock {
+    /// Closing alone would not do: a child process that is just being started holds a copy of the file until it runs its program.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "cannot unlock the data directory");
         }
     }
 }
@@ -79,6 +92,7 @@ impl Database {
             source,
         };
         remove_unfinished_snapshots(dir).map_err(failed)?;
+        wait_for_the_last_owner(&dir.join("db")).map_err(failed)?;
         let config = ::sled::Config::new()
             .path(dir)
             .cache_capacity(options.cache_bytes)
@@ -124,6 +138,25 @@ impl Database {
         }
         Ok(())
     }
+}
+
+/// sled locks its file and never unlocks it: the lock goes when the last copy of the file is closed, and a child process that is
+/// just being started holds one. Nobody else can own it, as the caller holds the directory's lock. After the last attempt
+/// sled has the word.
+fn wait_for_the_last_owner(file: &Path) -> io::Result<()> {
+    let file = match File::open(file) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for _ in 0..OWNER_ATTEMPTS {
+        match file.try_lock() {
+            Ok(()) => return file.unlock(),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(OWNER_PAUSE),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Opening writes `snap.X.generating` and renames it. A kill in between leaves it, empty or torn, and the next opening would

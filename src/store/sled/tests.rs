@@ -357,3 +357,19 @@ async fn check_after_kill(store: &SledStore, resource: &ResourceKey, acknowledge
         );
     }
 }
+
+#[test]
+fn a_copy_of_a_file_in_a_child_that_is_being_started_holds_up_no_opening() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    // What a child holds between its fork and its program: one more descriptor of the very same file.
+    let file = std::fs::File::open(dir.path().join("db")).unwrap();
+    store.close();
+    file.lock().unwrap();
+    let opening = {
+        let dir = dir.path().to_owned();
+        std::thread::spawn(move || open(&dir))
+    };
+    drop(file);
+    opening.join().unwrap();
+}
