@@ -4,6 +4,9 @@
 //! safe, since a page that is read and not committed is read again. A crash at any line redoes one page, and the
 //! fingerprints make the redo silent.
 
+mod dates;
+mod verdict;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -14,29 +17,29 @@ use super::Gateway;
 use super::reach;
 use super::runner::{Failure, Runner, Then};
 use crate::domain::id::ResourceKey;
-use crate::domain::instance::{DateField, Instance, Poller};
+use crate::domain::instance::{Instance, Poller};
 use crate::domain::poll::{Continuation, Outcome, PollReport, Progress, ResourceState};
-use crate::domain::record::{Moment, Record};
-use crate::domain::run::{DateFields, ListArgs, Operation, Problem, Remedy, Step, Window};
+use crate::domain::record::Record;
+use crate::domain::run::{DateFields, ListArgs, Operation, Problem, Step, Window};
 use crate::domain::time::Timestamp;
 use crate::engine::compare::{Dated, Rules, compare, fold};
-use crate::engine::dates::{Pattern, Zone, read_lenient};
+use crate::engine::dates::Zone;
 use crate::engine::envelope::Sender;
 use crate::engine::macros::Moments;
 use crate::engine::plan::{self, plan};
 use crate::engine::poller_url::{PollerUrl, PollerUrlError};
 use crate::engine::retry::{DELAY_MAX, poll_backoff};
 use crate::engine::{schedule, watermark};
-use crate::ports::{CallError, Durability, PageCommit, StoreError};
+use crate::ports::{Durability, PageCommit, StoreError};
+use dates::DateReader;
+use verdict::Verdict;
 
+/// Records of one commit: a batch of thousands of keys costs the store gigabytes of memory, one of 500 is good.
+const COMMIT_RECORDS_MAX: usize = 1_000;
 /// Problems kept per poll; more say nothing new.
 const PROBLEMS_MAX: usize = 20;
 /// Pause after the store refused to answer, so that a full disk does not become a busy loop.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
-/// Least wait after the vendor refused the credentials: trying again by itself helps nobody and may lock the account.
-const CREDENTIALS_PAUSE: Duration = Duration::from_mins(15);
-/// How long an account rests when the vendor says it is over its limit and not for how long.
-const RATE_LIMIT_PAUSE: Duration = Duration::from_mins(1);
 /// After so many failures in a row a run starts anew rather than where it stopped: the place itself may be the trouble.
 const FAILURES_BEFORE_ANEW: u32 = 3;
 
@@ -54,6 +57,14 @@ enum Error {
     Paused(Timestamp),
     #[error("the gateway is stopping")]
     Stopping,
+}
+
+/// Where in a page a commit stands.
+enum Place {
+    /// More of the page follows: the run's place stays before it.
+    Within,
+    /// The page is in: the run goes on from here, or is done.
+    End(Option<Continuation>),
 }
 
 /// A poll under way.
@@ -303,11 +314,9 @@ impl Poll<'_> {
         }
     }
 
-    /// Compares, plans and commits one step; `continuation` is None when the run is done. A step that changed nothing
-    /// is not written at all, unless it is the last.
+    /// Takes in one step; `continuation` is None when the run is done. A page is one commit, unless it is larger than a
+    /// commit may be: then its parts go before, and a crash between them redoes the page.
     async fn commit(&mut self, step: Step, continuation: Option<Continuation>) -> Result<(), Error> {
-        let done = continuation.is_none();
-        let now = self.gateway.clock.now();
         let Step {
             records,
             problems,
@@ -320,19 +329,30 @@ impl Poll<'_> {
         if checkpoint.is_some() {
             self.progress.checkpoint = checkpoint;
         }
+        if self.poller.filter_by_current_date {
+            self.rules.not_after = Some(self.progress.vendor_started.unwrap_or(self.progress.started));
+        }
         let records: Vec<Dated> = records.into_iter().map(|record| self.date(record)).collect();
         let newest = records.iter().filter_map(|dated| dated.updated).max();
         self.progress.newest = self.progress.newest.max(newest);
-        let records = fold(records);
+        let mut records = fold(records);
+        while records.len() > COMMIT_RECORDS_MAX {
+            let rest = records.split_off(COMMIT_RECORDS_MAX);
+            self.commit_records(std::mem::replace(&mut records, rest), None, Place::Within)
+                .await?;
+        }
+        self.commit_records(records, memo, Place::End(continuation)).await
+    }
+
+    /// Compares, plans and commits. What changed nothing is not written at all, unless it is the end of the run.
+    async fn commit_records(&mut self, records: Vec<Dated>, memo: Option<Vec<u8>>, place: Place) -> Result<(), Error> {
+        let now = self.gateway.clock.now();
         let known = if records.is_empty() {
             Vec::new()
         } else {
             let ids = records.iter().map(|dated| dated.record.id.clone()).collect();
             self.gateway.store.fingerprints(self.key.clone(), ids).await?
         };
-        if self.poller.filter_by_current_date {
-            self.rules.not_after = Some(self.progress.vendor_started.unwrap_or(self.progress.started));
-        }
         let differences = compare(records, &known, &self.rules);
         let planned = plan(
             differences,
@@ -345,6 +365,7 @@ impl Poll<'_> {
                 now,
             },
         );
+        let done = matches!(place, Place::End(None));
         if !done && planned.fingerprints.is_empty() && memo.is_none() {
             return Ok(());
         }
@@ -352,19 +373,22 @@ impl Poll<'_> {
         let mut state = self.state.clone();
         state.revision += 1;
         state.next_sequence += planned.events;
-        state.continuation = continuation.map(|continuation| Continuation {
-            progress: self.progress.clone(),
-            ..continuation
-        });
+        if let Place::End(continuation) = place {
+            let progress = self.progress.clone();
+            state.continuation = continuation.map(|continuation| Continuation {
+                progress,
+                ..continuation
+            });
+        }
         if done {
             self.finish(&mut state, now);
         }
-        let deliver = self.instance.events.callback_url.is_some();
         // Without events a page need not be synced: if it is lost, it is read again and nothing new is found. The end of
         // a baseline is different: whoever reads it again takes what changed since for what was always there.
         let ends_baseline = done && (!self.state.baselined || self.state.projection != state.projection);
         let synced = !planned.notifications.is_empty() || ends_baseline;
         let durability = if synced { Durability::Synced } else { Durability::Lazy };
+        let deliver = self.instance.events.callback_url.is_some();
         let notify = deliver && planned.events > 0;
         let page = PageCommit {
             resource: self.key.clone(),
@@ -407,38 +431,19 @@ impl Poll<'_> {
     }
 
     fn date(&mut self, record: Record) -> Dated {
-        let created = self.read(&record, record.created.as_ref(), |dates| &dates.created);
-        let updated = self.read(&record, record.updated.as_ref(), |dates| &dates.updated);
+        let created = self.dates.created.read(&record.id, record.created.as_ref());
+        let updated = self.dates.updated.read(&record.id, record.updated.as_ref());
+        let mut known = |date: Result<Option<Timestamp>, Problem>| {
+            date.unwrap_or_else(|problem| {
+                self.add_problem(problem);
+                None
+            })
+        };
+        let (created, updated) = (known(created), known(updated));
         Dated {
             record,
             created,
             updated,
-        }
-    }
-
-    fn read(
-        &mut self,
-        record: &Record,
-        moment: Option<&Moment>,
-        reader: impl Fn(&DateReader) -> &FieldReader,
-    ) -> Option<Timestamp> {
-        let text = match moment? {
-            Moment::At(time) => return Some(*time),
-            Moment::Text(text) => text,
-        };
-        let field = reader(&self.dates);
-        match read_lenient(text, field.pattern.as_ref(), &field.zone) {
-            Ok(time) => Some(time),
-            Err(error) => {
-                let message = format!("record {}: {text:?} can't be read as a date: {error}", record.id);
-                let subject = field.name.clone();
-                self.add_problem(Problem {
-                    subject,
-                    code: "date-unreadable".into(),
-                    message,
-                });
-                None
-            }
         }
     }
 
@@ -478,128 +483,5 @@ fn date_fields(poller: &Poller) -> DateFields {
     DateFields {
         created: poller.dates.created.paths.clone(),
         updated: poller.dates.updated.paths.clone(),
-    }
-}
-
-/// Patterns and zones of a poller, compiled once per poll.
-struct DateReader {
-    created: FieldReader,
-    updated: FieldReader,
-}
-
-struct FieldReader {
-    name: String,
-    pattern: Option<Pattern>,
-    zone: Zone,
-}
-
-impl DateReader {
-    fn new(poller: &Poller) -> Result<Self, (&'static str, String)> {
-        Ok(Self {
-            created: FieldReader::new(&poller.dates.created)
-                .map_err(|error| ("datesConfiguration.createdDateFormat", error))?,
-            updated: FieldReader::new(&poller.dates.updated)
-                .map_err(|error| ("datesConfiguration.updatedDateFormat", error))?,
-        })
-    }
-}
-
-impl FieldReader {
-    fn new(field: &DateField) -> Result<Self, String> {
-        let pattern = match field.pattern.as_str() {
-            "" => None,
-            text => Some(Pattern::parse_tolerant(text).map_err(|error| error.to_string())?.0),
-        };
-        let zone = Zone::parse(&field.zone).map_err(|error| error.to_string())?;
-        Ok(Self {
-            name: field.paths.first().cloned().unwrap_or_default(),
-            pattern,
-            zone,
-        })
-    }
-}
-
-/// What follows from a failure.
-struct Verdict {
-    code: String,
-    blame: &'static str,
-    /// Least time to the next try.
-    wait: Duration,
-    /// No request of the whole account leaves for so long.
-    account_pause: Option<Duration>,
-    /// The next try starts from the watermark rather than where this one stopped.
-    anew: bool,
-    drop_checkpoint: bool,
-}
-
-impl Verdict {
-    fn of(error: &Error) -> Self {
-        let verdict = |code: &str, blame| Self {
-            code: code.into(),
-            blame,
-            wait: Duration::ZERO,
-            account_pause: None,
-            anew: true,
-            drop_checkpoint: false,
-        };
-        let fault = match error {
-            Error::Configuration { .. } => return verdict("bad-configuration", "configuration"),
-            Error::Reach(reach::Error::NotLoaded(_)) => return verdict("element-not-loaded", "gateway"),
-            Error::Reach(reach::Error::Sealed(..)) => return verdict("secret-sealed", "gateway"),
-            Error::Store(_) => return verdict("store", "gateway"),
-            Error::Stopping => return verdict("stopping", "gateway"),
-            Error::Paused(_) => return verdict("paused", "vendor"),
-            Error::Run(Failure::Call(error)) => return verdict(call_code(error), "element"),
-            Error::Run(Failure::Refused(_)) => return verdict("request-refused", "element"),
-            Error::Run(Failure::Stalled) => return verdict("stalled", "element"),
-            Error::Run(Failure::TooLong) => return verdict("too-long", "element"),
-            Error::Run(Failure::Fault(fault)) => fault,
-        };
-        let seconds = |seconds: Option<u32>| Duration::from_secs(seconds.unwrap_or(0).into());
-        let base = verdict(&fault.code, "vendor");
-        match &fault.remedy {
-            Remedy::Retry { after_seconds } => Self {
-                wait: seconds(*after_seconds),
-                anew: false,
-                ..base
-            },
-            Remedy::RateLimited { after_seconds } => {
-                let pause = if after_seconds.is_some() {
-                    seconds(*after_seconds)
-                } else {
-                    RATE_LIMIT_PAUSE
-                };
-                Self {
-                    wait: pause,
-                    account_pause: Some(pause),
-                    anew: false,
-                    ..base
-                }
-            }
-            Remedy::RefreshAuth => Self {
-                wait: CREDENTIALS_PAUSE,
-                ..base
-            },
-            Remedy::Restart => Self {
-                drop_checkpoint: true,
-                ..base
-            },
-            Remedy::BadConfiguration => Self {
-                blame: "configuration",
-                ..base
-            },
-            Remedy::Broken | Remedy::Other(_) => base,
-        }
-    }
-}
-
-fn call_code(error: &CallError) -> &'static str {
-    match error {
-        CallError::Trap(_) => "trap",
-        CallError::Deadline(_) => "deadline",
-        CallError::Memory(_) => "memory",
-        CallError::Output(_) => "output",
-        CallError::Contract(_) => "contract",
-        CallError::NotLoaded(_) => "element-not-loaded",
     }
 }

@@ -186,10 +186,8 @@ async fn create_instance(stage: &Stage) -> Result<(String, String)> {
         .to_owned();
     println!("\n2. instance {id} created from the printed body of POST /instances");
     for warning in created["warnings"].as_array().into_iter().flatten() {
-        println!(
-            "   warning: {}",
-            warning.as_str().map_or_else(|| warning.to_string(), str::to_owned)
-        );
+        let text = |member: &str| warning[member].as_str().unwrap_or_default();
+        println!("   warning: {}: {}", text("field"), text("message"));
     }
     Ok((id, token))
 }
