@@ -17,7 +17,8 @@ use crate::domain::delivery::{Attempt, Delivery, DeliveryStatus, Outgoing};
 use crate::domain::id::InstanceId;
 use crate::domain::instance::Instance;
 use crate::domain::secret::Secret;
-use crate::engine::deliverable::deliverable;
+use crate::domain::time::Timestamp;
+use crate::engine::deliverable::{deliverable, held_until};
 use crate::engine::retry::{RetryAfter, SCHEDULE, Verdict, next_delay, verdict};
 use crate::engine::sign::elements_signature;
 use crate::ports::{Post, Settlement, StoreError};
@@ -35,6 +36,8 @@ const WINDOW: usize = 64;
 const WINDOW_MAX: usize = 4_096;
 /// How long notifications of a disabled instance rest until they are looked at again.
 const DISABLED_PAUSE: Duration = Duration::from_mins(1);
+/// Pause when nothing that is due could be posted.
+const IDLE_PAUSE: Duration = Duration::from_secs(1);
 /// Instances looked up at a time.
 const DUE_MAX: usize = 256;
 
@@ -153,19 +156,45 @@ impl Courier {
             Err(rest) => return self.set_aside(id, rest).await,
         };
         let mut window = WINDOW;
+        let mut idle = true;
         loop {
             let mut alive = self.gateway.store.outbox(id, window).await?;
-            let loaded = alive.len();
             let posted = self.drain(&destination, &mut alive).await?;
-            if self.stop.is_cancelled() || (posted == 0 && (loaded < window || window == WINDOW_MAX)) {
-                return Ok(());
+            let held = self.hold(id, &alive).await?;
+            idle &= posted == 0 && held == 0;
+            let looked_at_all = alive.len() < window || window == WINDOW_MAX;
+            if self.stop.is_cancelled() || (posted == 0 && looked_at_all) {
+                break;
             }
-            window = if posted == 0 {
-                (window * 4).min(WINDOW_MAX)
-            } else {
-                window
-            };
+            if posted == 0 {
+                window = (window * 4).min(WINDOW_MAX);
+            }
         }
+        if idle {
+            // Something is due that can't be reached; looking again at once would find the same.
+            tokio::select! {
+                () = self.gateway.clock.sleep(IDLE_PAUSE) => {}
+                () = self.stop.cancelled() => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets what waits for an earlier notification of its records rest until that one is tried again; returns how many.
+    async fn hold(&self, instance: InstanceId, alive: &[Outgoing]) -> Result<usize, Error> {
+        let held = held_until(alive, self.gateway.clock.now());
+        let settle = |&(place, until): &(usize, Timestamp)| Settlement {
+            instance,
+            id: alive[place].id,
+            delivery: Delivery {
+                due: Some(until),
+                ..alive[place].delivery.clone()
+            },
+        };
+        if !held.is_empty() {
+            self.gateway.store.settle(held.iter().map(settle).collect()).await?;
+        }
+        Ok(held.len())
     }
 
     /// Posts all that may be posted of `alive`; returns how many.
