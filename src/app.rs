@@ -28,7 +28,7 @@ mod builtin {
 }
 
 /// Longest that stopping may take; what is under way then stays in the outbox or is polled again.
-const GRACE: Duration = Duration::from_secs(8);
+const GRACE: Duration = Duration::from_secs(7);
 
 /// A running gateway.
 pub struct App {
@@ -127,7 +127,7 @@ impl App {
         self.stop().await
     }
 
-    /// Ends polls after the page they are at and lets POSTs under way finish, for at most eight seconds.
+    /// Ends polls after the page they are at and lets POSTs under way finish, for at most seven seconds.
     ///
     /// # Errors
     /// The store can't be closed.

@@ -60,7 +60,7 @@ pub enum LogFormat {
 }
 
 /// The file. Unknown keys are errors.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     listen: Option<SocketAddr>,
@@ -100,7 +100,7 @@ pub struct Config {
     pub user_secret: Option<Secret>,
     pub organization_secret: Option<Secret>,
     /// Configuration that an element lets an operator set, by element key.
-    pub elements: BTreeMap<String, BTreeMap<String, String>>,
+    pub elements: BTreeMap<String, BTreeMap<String, Secret>>,
 }
 
 pub const USER_SECRET: &str = "TIDEGATE_USER_SECRET";
@@ -132,7 +132,7 @@ impl Config {
         text: &str,
         environment: impl Fn(&str) -> Option<String>,
     ) -> anyhow::Result<Self> {
-        let file: File = toml::from_str(text)?;
+        let file: File = toml::from_str(text).map_err(|error| anyhow::anyhow!("{}", without_source(text, &error)))?;
         let duration = |name: &str, flag: Option<Duration>, text: Option<&String>, default: Duration| match (flag, text)
         {
             (Some(duration), _) => Ok(duration),
@@ -152,7 +152,7 @@ impl Config {
                 key,
                 settings
                     .into_iter()
-                    .map(|(name, value)| (name, setting_text(value)))
+                    .map(|(name, value)| (name, Secret::new(setting_text(value))))
                     .collect(),
             )
         });
@@ -203,6 +203,15 @@ impl Config {
             elements: elements.collect(),
         })
     }
+}
+
+/// The error without the line that it is about, which may hold a secret.
+fn without_source(text: &str, error: &toml::de::Error) -> String {
+    let line = error
+        .span()
+        .map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+    let place = line.map_or_else(String::new, |line| format!("line {line}: "));
+    format!("{place}{}", error.message())
 }
 
 /// Elements' settings are text; whoever writes `true` or `5` in the file means it so.
@@ -266,6 +275,12 @@ mod tests {
     fn an_unknown_key_is_an_error_that_names_it() {
         let error = format!("{:#}", load("lisen = \"127.0.0.1:1\"").unwrap_err());
         assert!(error.contains("lisen") && error.contains("listen"), "{error}");
+    }
+
+    #[test]
+    fn an_error_in_the_file_names_the_line_and_not_what_stands_there() {
+        let error = format!("{:#}", load("log = \"info\"\nuser_secret = hunter2\n").unwrap_err());
+        assert!(error.contains("line 2") && !error.contains("hunter2"), "{error}");
     }
 
     #[test]

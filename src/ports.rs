@@ -1,7 +1,7 @@
 //! What the services need from outside, as traits. Each says what its caller can rely on.
 //! No implementation here, and no name of a concrete adapter.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,6 +84,15 @@ pub struct PageCommit {
     pub durability: Durability,
 }
 
+/// Due polls that nobody asks for now.
+#[derive(Clone, Debug, Default)]
+pub struct Skip {
+    /// Being polled.
+    pub resources: HashSet<ResourceKey>,
+    /// With as many polls under way as one instance may have.
+    pub instances: HashSet<InstanceId>,
+}
+
 /// What became of one notification; written with the time of the next attempt in one commit.
 #[derive(Clone, Debug)]
 pub struct Settlement {
@@ -96,7 +105,7 @@ pub struct Settlement {
 pub trait Store: Send + Sync + 'static {
     /// Gives the instance its id (`instance.id` is ignored) and writes it with one row per poller.
     fn create_instance(&self, instance: Instance, resources: Vec<(String, ResourceState)>) -> Stored<Instance>;
-    /// Replaces the instance. Rows in `resources` are written, those in `removed` go with their fingerprints.
+    /// Replaces the instance; refused with `Conflict` unless the stored revision is `instance.revision - 1`. Rows in `resources` are written, those in `removed` go with their fingerprints; a name in both is a new row.
     /// Rows of running polls are fenced by the higher revision that the caller sets.
     fn update_instance(
         &self,
@@ -115,21 +124,16 @@ pub trait Store: Send + Sync + 'static {
     fn resource(&self, key: ResourceKey) -> Stored<Option<ResourceState>>;
     /// All rows of an instance, in order of name.
     fn resources(&self, id: InstanceId) -> Stored<Vec<(String, ResourceState)>>;
-    /// Resources due at or before `now`, the longest waiting first, without those in `running`.
-    fn due_polls(
-        &self,
-        now: Timestamp,
-        running: Arc<std::collections::HashSet<ResourceKey>>,
-        limit: usize,
-    ) -> Stored<Vec<ResourceKey>>;
+    /// Resources due at or before `now`, the longest waiting first, without what is to be skipped.
+    fn due_polls(&self, now: Timestamp, skip: Skip, limit: usize) -> Stored<Vec<ResourceKey>>;
     /// The earliest due time of a poll later than `after`.
     fn next_poll(&self, after: Timestamp) -> Stored<Option<Timestamp>>;
     /// In the order of `ids`.
     fn fingerprints(&self, key: ResourceKey, ids: Vec<String>) -> Stored<Vec<Option<Fingerprint>>>;
     fn commit(&self, page: PageCommit) -> Stored<()>;
 
-    /// Instances with a notification due at or before `now`.
-    fn due_deliveries(&self, now: Timestamp, limit: usize) -> Stored<Vec<InstanceId>>;
+    /// Instances with a notification due at or before `now`, without those in `busy`.
+    fn due_deliveries(&self, now: Timestamp, busy: HashSet<InstanceId>, limit: usize) -> Stored<Vec<InstanceId>>;
     /// The earliest due time of a notification later than `after`.
     fn next_delivery(&self, after: Timestamp) -> Stored<Option<Timestamp>>;
     /// The oldest notifications of an instance that are alive, in order of commit, whole batches, until `limit` is reached.

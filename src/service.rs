@@ -9,13 +9,16 @@ pub mod poll;
 pub mod reach;
 pub mod runner;
 pub mod scheduler;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
+use crate::domain::secret::Secret;
 use crate::ports::{Callback, Clock, Elements, Entropy, Store, Vault, Vendor};
 
 /// Everything that the services work with. Cheap to clone, shared by all tasks.
@@ -33,6 +36,8 @@ pub struct Gateway {
     /// Something is to be delivered sooner than the deliverer thinks. Carries no data.
     pub deliveries: Notify,
     pub(crate) running: scheduler::Running,
+    /// Counts changes of instances, for those who hold what they read of one.
+    pub(crate) changes: watch::Sender<u64>,
 }
 
 /// What the operator sets for all instances.
@@ -41,9 +46,11 @@ pub struct Settings {
     /// No resource is polled more often.
     pub min_refresh_interval: Duration,
     /// Configuration that an element's manifest lets an operator set, by element key.
-    pub element_configuration: BTreeMap<String, BTreeMap<String, String>>,
-    /// Polls that may run at the same time.
+    pub element_configuration: BTreeMap<String, BTreeMap<String, Secret>>,
+    /// Polls that may run at the same time. One that waits for its vendor costs little but its place.
     pub polls_max: usize,
+    /// Polls of one instance at the same time, so that a vendor that hangs does not take all places.
+    pub polls_per_instance_max: usize,
     /// POSTs that may be under way at the same time, over all callbacks.
     pub posts_max: usize,
     /// How long delivered notifications can be looked up.
@@ -55,7 +62,8 @@ impl Default for Settings {
         Self {
             min_refresh_interval: Duration::from_mins(1),
             element_configuration: BTreeMap::new(),
-            polls_max: 64,
+            polls_max: 256,
+            polls_per_instance_max: 4,
             posts_max: 256,
             retention: Duration::from_hours(7 * 24),
         }
@@ -97,7 +105,15 @@ impl Gateway {
             polls: Notify::new(),
             deliveries: Notify::new(),
             running: scheduler::Running::default(),
+            changes: watch::Sender::new(0),
         })
+    }
+
+    /// Tells polls and couriers that an instance is not what it was.
+    pub(crate) fn announce_change(&self) {
+        self.changes.send_modify(|changes| *changes += 1);
+        self.polls.notify_one();
+        self.deliveries.notify_one();
     }
 
     /// A fraction in 0..1, for jitter.

@@ -81,8 +81,7 @@ fn render(row: &Outgoing) -> Value {
 fn status(status: DeliveryStatus) -> &'static str {
     match status {
         DeliveryStatus::Stored | DeliveryStatus::Waiting => "NEW",
-        DeliveryStatus::Retry => "DISPATCHED",
+        DeliveryStatus::Retry | DeliveryStatus::Dead => "DISPATCHED",
         DeliveryStatus::Delivered => "NOTIFIED",
-        DeliveryStatus::Dead => "CONSUMED",
     }
 }

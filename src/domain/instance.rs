@@ -11,6 +11,9 @@ use super::time::Timestamp;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Instance {
     pub id: InstanceId,
+    /// Raised by each change; a change that expects another revision is refused.
+    #[serde(default)]
+    pub revision: u64,
     pub name: String,
     pub element: String,
     pub tags: Vec<String>,

@@ -11,6 +11,8 @@ use super::time::Timestamp;
 pub struct ResourceState {
     /// Raised by each commit; a commit that expects another revision is refused.
     pub revision: u64,
+    /// When the row was made. Part of event ids, so that a resource that is removed and added again repeats none.
+    pub born: Timestamp,
     /// Greatest updated date of a poll that committed whole, by the vendor's clock. None until the first one did.
     pub watermark: Option<Timestamp>,
     /// The first poll ended: from now on unknown records are news.
@@ -34,6 +36,7 @@ impl ResourceState {
     pub fn new(due: Option<Timestamp>) -> Self {
         Self {
             revision: 0,
+            born: Timestamp::EPOCH,
             watermark: None,
             baselined: false,
             next_sequence: 1,

@@ -18,7 +18,7 @@ pub use pollers::by_resource;
 
 use crate::domain::element::{Manifest, Property, PropertyKind};
 use crate::domain::instance::{Events, FirstSight, Warning};
-use crate::domain::secret::Secret;
+use crate::domain::secret::{MASK, Secret};
 
 /// Longest text of one configuration value, in bytes.
 pub const VALUE_BYTES_MAX: usize = 64 * 1024;
@@ -37,7 +37,12 @@ const VENDOR_TYPE: &str = "event.vendor.type";
 const NOTIFICATION_TYPE: &str = "event.notification.type";
 
 /// Secrets that belong to the gateway rather than to an element.
-const SECRET_KEYS: [&str; 2] = [SIGNATURE_KEY, "event.notification.basic.password"];
+const SECRET_KEYS: [&str; 4] = [
+    SIGNATURE_KEY,
+    "event.notification.basic.username",
+    "event.notification.basic.password",
+    "event.notification.callback.headers",
+];
 /// Keys of Cloud Elements that are accepted and do nothing here yet.
 const WITHOUT_EFFECT: [&str; 9] = [
     "event.notification.callback.headers",
@@ -100,20 +105,27 @@ pub fn accept(given: &Map<String, Value>, context: &Context<'_>) -> Result<Accep
         check_size(key, value)?;
         let property = context.manifest.property(key);
         if property.is_some_and(|property| property.secret) || SECRET_KEYS.contains(&key.as_str()) {
-            match secret(key, value)? {
-                Some(secret) => drop(secrets.insert(key.clone(), secret)),
-                None => cleared.push(key.clone()),
+            match secret(key, value, context)? {
+                Given::Secret(secret) => drop(secrets.insert(key.clone(), secret)),
+                Given::Kept => {}
+                Given::Cleared => cleared.push(key.clone()),
             }
             continue;
         }
         if let Some(property) = property {
             check_property(property, value)?;
         } else if !key.starts_with("event.") {
+            // Perhaps a credential under a name that is not known: kept, but sealed.
             let element = &context.manifest.key;
             warnings.add(
                 key,
-                format!("is no property of the element {element}; it is kept and has no effect"),
+                format!("is no property of the element {element}; it is kept sealed and has no effect"),
             );
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            if text != MASK {
+                secrets.insert(key.clone(), Secret::new(text));
+            }
+            continue;
         }
         configuration.insert(key.clone(), value.clone());
     }
@@ -145,17 +157,26 @@ fn check_size(key: &str, value: &Value) -> Result<(), FieldError> {
     Ok(())
 }
 
-/// None clears it. What was found is never repeated in an error.
-fn secret(key: &str, value: &Value) -> Result<Option<Secret>, FieldError> {
+/// What a body says of a secret.
+enum Given {
+    Secret(Secret),
+    /// The mask that a GET answered: the stored one stays.
+    Kept,
+    Cleared,
+}
+
+/// What was found is never repeated in an error.
+fn secret(key: &str, value: &Value, context: &Context<'_>) -> Result<Given, FieldError> {
     match value {
-        Value::Null => Ok(None),
-        Value::String(text) if text.is_empty() => Ok(None),
+        Value::Null => Ok(Given::Cleared),
+        Value::String(text) if text.is_empty() => Ok(Given::Cleared),
         Value::String(text) if is_placeholder(text) => Err(FieldError::placeholder(key, text)),
-        Value::String(text) if text == crate::domain::secret::MASK => Err(FieldError::new(
+        Value::String(text) if text == MASK && context.kept_secrets.contains(key) => Ok(Given::Kept),
+        Value::String(text) if text == MASK => Err(FieldError::new(
             key,
-            "is the mask ******** and not a secret; leave the key out to keep the stored one",
+            "is the mask ********, and there is no stored secret that it could stand for",
         )),
-        Value::String(text) => Ok(Some(Secret::new(text))),
+        Value::String(text) => Ok(Given::Secret(Secret::new(text))),
         other => Err(FieldError::new(
             key,
             format!("expected text, found {}", Found::kind(other)),
@@ -238,12 +259,23 @@ fn events(
         .unwrap_or(false);
     if let Some(value) = given(VENDOR_TYPE) {
         let text = as_text(VENDOR_TYPE, value)?;
-        if !text.is_empty() && text != "polling" {
-            let element = &context.manifest.key;
-            return Err(FieldError::new(
-                VENDOR_TYPE,
-                format!("expected \"polling\", the way in which {element} is read, found {text:?}"),
-            ));
+        match text {
+            "" | "polling" => {}
+            "webhook" | "webhooks" => {
+                warnings.add(
+                    VENDOR_TYPE,
+                    format!(
+                        "{} is polled; webhooks of the vendor are not read",
+                        context.manifest.key
+                    ),
+                );
+            }
+            other => {
+                return Err(FieldError::new(
+                    VENDOR_TYPE,
+                    format!("expected \"polling\", \"webhook\" or \"webhooks\", found {other:?}"),
+                ));
+            }
         }
     }
     if let Some(value) = given(NOTIFICATION_TYPE) {

@@ -133,6 +133,7 @@ mod tests {
         let sender = Sender::example();
         let poll = Poll {
             key: &key,
+            born: Timestamp::EPOCH,
             sender: &sender,
             id_field: "id",
             started: Timestamp::from_ms(1_516_012_174_827),

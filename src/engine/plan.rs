@@ -24,6 +24,8 @@ pub struct Plan {
 #[derive(Clone, Copy, Debug)]
 pub struct Poll<'a> {
     pub key: &'a ResourceKey,
+    /// When the resource's row was made.
+    pub born: Timestamp,
     pub sender: &'a Sender,
     /// Path to a record's id, for the stand-in of a record that is gone.
     pub id_field: &'a str,
@@ -48,7 +50,7 @@ pub fn plan(differences: Vec<Difference>, next_sequence: u64, poll: &Poll<'_>) -
         fingerprints.push((dated.record.id.clone(), fingerprint));
         if let Some(change) = change {
             let event = Event {
-                id: event_id(poll.key, &dated.record.id, change, &fingerprint),
+                id: event_id(poll, &dated.record.id, change, &fingerprint),
                 sequence: next_sequence + changes.len() as u64,
                 change,
                 record: dated.record.id.clone(),
@@ -89,11 +91,12 @@ fn notification(events: Vec<Event>, records: &[Record], poll: &Poll<'_>) -> Noti
 
 /// Derives from the change alone, so that a page that is done again gives the same ids. The record's version is in it,
 /// so that A -> B -> A -> B gives four.
-fn event_id(key: &ResourceKey, record: &str, change: Change, fingerprint: &Fingerprint) -> String {
+fn event_id(poll: &Poll<'_>, record: &str, change: Change, fingerprint: &Fingerprint) -> String {
     short_hash(&[
         b"event",
-        &key.instance.0.to_be_bytes(),
-        key.resource.as_bytes(),
+        &poll.key.instance.0.to_be_bytes(),
+        poll.key.resource.as_bytes(),
+        &poll.born.as_ms().to_be_bytes(),
         record.as_bytes(),
         change.as_str().as_bytes(),
         &fingerprint.version.to_be_bytes(),
@@ -154,6 +157,7 @@ mod tests {
             41,
             &Poll {
                 key: &key,
+                born: Timestamp::EPOCH,
                 sender: &sender,
                 id_field: "id",
                 started: now,

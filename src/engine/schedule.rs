@@ -20,6 +20,15 @@ pub fn first_due(key: &ResourceKey, now: Timestamp) -> Timestamp {
 pub fn next_due(previous: Option<Timestamp>, interval: Duration, now: Timestamp) -> Timestamp {
     let interval_ms = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX).max(1);
     let previous = previous.map_or(now.as_ms(), Timestamp::as_ms);
+    let ahead = previous.saturating_sub(now.as_ms());
+    if ahead > 0 {
+        // Polled before its time: the beat stays. Further ahead than one beat it is not a beat of this interval.
+        return Timestamp::from_ms(if ahead <= interval_ms {
+            previous
+        } else {
+            now.as_ms().saturating_add(interval_ms)
+        });
+    }
     let missed = now.as_ms().saturating_sub(previous).max(0) / interval_ms;
     Timestamp::from_ms(previous.saturating_add(interval_ms.saturating_mul(missed + 1)))
 }
@@ -48,6 +57,12 @@ mod tests {
 
     #[test]
     fn a_clock_set_back_brings_no_burst() {
-        assert_eq!(next(100_000, 10_000), 160_000);
+        assert_eq!(next(100_000, 10_000), 70_000);
+    }
+
+    #[test]
+    fn a_poll_before_its_time_does_not_move_the_beat() {
+        assert_eq!(next(100_000, 90_000), 100_000);
+        assert_eq!(next(100_000, 40_000), 100_000);
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
@@ -18,13 +18,11 @@ use crate::domain::id::InstanceId;
 use crate::domain::instance::Instance;
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
+use crate::engine::configuration::SIGNATURE_KEY;
 use crate::engine::deliverable::{deliverable, held_until};
 use crate::engine::retry::{RetryAfter, SCHEDULE, Verdict, next_delay, verdict};
 use crate::engine::sign::elements_signature;
 use crate::ports::{Post, Settlement, StoreError};
-
-/// The configuration key whose value signs notifications.
-pub const SIGNATURE_KEY: &str = "event.notification.signature.key";
 
 /// Longest sleep of the deliverer: a wake-up that got lost costs no more.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
@@ -34,10 +32,8 @@ const POSTS_PER_INSTANCE_MAX: usize = 16;
 const WINDOW: usize = 64;
 /// The window grows to this while everything in it waits for a retry, so that new notifications are still tried.
 const WINDOW_MAX: usize = 4_096;
-/// How long notifications of a disabled instance rest until they are looked at again.
-const DISABLED_PAUSE: Duration = Duration::from_mins(1);
 /// Pause when nothing that is due could be posted.
-const IDLE_PAUSE: Duration = Duration::from_secs(1);
+const IDLE_PAUSE: Duration = Duration::from_secs(10);
 /// Instances looked up at a time.
 const DUE_MAX: usize = 256;
 
@@ -57,7 +53,7 @@ pub async fn run(gateway: Arc<Gateway>, stop: CancellationToken) {
     info!(posts_max = gateway.settings.posts_max, "deliverer started");
     while !stop.is_cancelled() {
         let now = gateway.clock.now();
-        let wait = match gateway.store.due_deliveries(now, DUE_MAX).await {
+        let wait = match gateway.store.due_deliveries(now, set_of(&busy), DUE_MAX).await {
             Ok(due) => {
                 for instance in due {
                     if busy.lock().unwrap_or_else(PoisonError::into_inner).insert(instance) {
@@ -92,6 +88,10 @@ pub async fn run(gateway: Arc<Gateway>, stop: CancellationToken) {
     }
     couriers.close();
     couriers.wait().await;
+}
+
+fn set_of(busy: &Mutex<HashSet<InstanceId>>) -> HashSet<InstanceId> {
+    busy.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Drops what is older than the retention, a little at a time, until `stop`.
@@ -148,18 +148,30 @@ impl Courier {
     }
 
     async fn try_deliver(&self, id: InstanceId) -> Result<(), Error> {
-        let Some(instance) = self.gateway.store.instance(id).await? else {
-            return Ok(());
-        };
-        let destination = match self.destination(&instance)? {
-            Ok(destination) => destination,
-            Err(rest) => return self.set_aside(id, rest).await,
-        };
+        let mut changes = self.gateway.changes.subscribe();
         let mut window = WINDOW;
         let mut idle = true;
         loop {
+            changes.mark_unchanged();
+            let Some(instance) = self.gateway.store.instance(id).await? else {
+                return Ok(());
+            };
+            let destination = match self.destination(&instance)? {
+                Destined::To(destination) => destination,
+                Destined::Nowhere => return self.keep(id).await,
+                Destined::Later => {
+                    // Parked until somebody changes an instance; nothing is written meanwhile.
+                    tokio::select! {
+                        _ = changes.changed() => continue,
+                        () = self.stop.cancelled() => return Ok(()),
+                    }
+                }
+            };
             let mut alive = self.gateway.store.outbox(id, window).await?;
-            let posted = self.drain(&destination, &mut alive).await?;
+            let posted = self.drain(&destination, &mut alive, &changes).await?;
+            if changes.has_changed().unwrap_or(false) {
+                continue;
+            }
             let held = self.hold(id, &alive).await?;
             idle &= posted == 0 && held == 0;
             let looked_at_all = alive.len() < window || window == WINDOW_MAX;
@@ -197,13 +209,21 @@ impl Courier {
         Ok(held.len())
     }
 
-    /// Posts all that may be posted of `alive`; returns how many.
-    async fn drain(&self, destination: &Destination, alive: &mut [Outgoing]) -> Result<usize, Error> {
+    /// Posts all that may be posted of `alive`, until an instance changes; returns how many. What is under way is always
+    /// waited for and written down.
+    async fn drain(
+        &self,
+        destination: &Destination,
+        alive: &mut [Outgoing],
+        changes: &watch::Receiver<u64>,
+    ) -> Result<usize, Error> {
         let mut under_way = FuturesUnordered::new();
         let mut posted = 0;
+        let mut failed = None;
         loop {
             let free = POSTS_PER_INSTANCE_MAX - under_way.len();
-            if free > 0 && !self.stop.is_cancelled() {
+            let go_on = failed.is_none() && !self.stop.is_cancelled() && !changes.has_changed().unwrap_or(false);
+            if free > 0 && go_on {
                 for place in deliverable(alive, self.gateway.clock.now(), free) {
                     // Not due again until it is settled, and still in the way of later ones of its records.
                     alive[place].delivery.due = None;
@@ -212,10 +232,11 @@ impl Courier {
                     posted += 1;
                 }
             }
-            let Some((place, delivery)) = under_way.next().await else {
-                return Ok(posted);
-            };
-            alive[place].delivery = delivery?;
+            match under_way.next().await {
+                None => return failed.map_or(Ok(posted), Err),
+                Some((place, Ok(delivery))) => alive[place].delivery = delivery,
+                Some((_, Err(error))) => failed = Some(error),
+            }
         }
     }
 
@@ -223,6 +244,10 @@ impl Courier {
     async fn post(&self, destination: &Destination, outgoing: Outgoing) -> Result<Delivery, Error> {
         let gateway = &self.gateway;
         let place = self.posts.acquire().await.expect("the semaphore is never closed");
+        if self.stop.is_cancelled() {
+            // As if it had never been taken up.
+            return Ok(outgoing.delivery);
+        }
         let notification = outgoing.notification;
         let mut headers = vec![
             ("content-type".to_owned(), Secret::new("application/json")),
@@ -295,59 +320,50 @@ impl Courier {
         Ok(delivery)
     }
 
-    /// Where to, or what becomes of the notifications when there is nowhere.
-    fn destination(&self, instance: &Instance) -> Result<Result<Destination, Rest>, Error> {
+    fn destination(&self, instance: &Instance) -> Result<Destined, Error> {
         if !instance.enabled {
-            return Ok(Err(Rest::Later));
+            return Ok(Destined::Later);
         }
         let Some(url) = instance.events.callback_url.clone() else {
-            return Ok(Err(Rest::Stored));
+            return Ok(Destined::Nowhere);
         };
         let key = match instance.secrets.get(SIGNATURE_KEY) {
             Some(sealed) => Some(self.gateway.unseal(SIGNATURE_KEY, sealed)?),
             None => None,
         };
-        Ok(Ok(Destination {
-            instance: instance.id,
-            url,
-            key,
-        }))
+        let instance = instance.id;
+        Ok(Destined::To(Destination { instance, url, key }))
     }
 
-    async fn set_aside(&self, id: InstanceId, rest: Rest) -> Result<(), Error> {
-        let later = self.gateway.clock.now().plus(DISABLED_PAUSE);
-        let alive = self.gateway.store.outbox(id, WINDOW_MAX).await?;
-        let settle = |outgoing: Outgoing| {
-            let delivery = match rest {
-                Rest::Later => Delivery {
-                    due: Some(later),
-                    ..outgoing.delivery
-                },
-                Rest::Stored => Delivery {
+    /// There is no callback any more: what waits for one is kept to be looked up.
+    async fn keep(&self, instance: InstanceId) -> Result<(), Error> {
+        loop {
+            let alive = self.gateway.store.outbox(instance, WINDOW).await?;
+            if alive.is_empty() || self.stop.is_cancelled() {
+                return Ok(());
+            }
+            let settle = |outgoing: Outgoing| Settlement {
+                instance,
+                id: outgoing.id,
+                delivery: Delivery {
                     status: DeliveryStatus::Stored,
                     due: None,
                     ..outgoing.delivery
                 },
             };
-            Settlement {
-                instance: id,
-                id: outgoing.id,
-                delivery,
-            }
-        };
-        Ok(self
-            .gateway
-            .store
-            .settle(alive.into_iter().map(settle).collect())
-            .await?)
+            self.gateway
+                .store
+                .settle(alive.into_iter().map(settle).collect())
+                .await?;
+        }
     }
 }
 
-/// What becomes of notifications that can't go anywhere now.
-#[derive(Clone, Copy)]
-enum Rest {
-    /// The instance is disabled: they keep.
+/// Where an instance's notifications go now.
+enum Destined {
+    To(Destination),
+    /// The instance is disabled: they keep until it is not.
     Later,
-    /// There is no callback any more: they can be looked up.
-    Stored,
+    /// It has no callback.
+    Nowhere,
 }

@@ -86,7 +86,8 @@ impl Gateway {
             (step, then, runner)
         } else {
             let operation = list_operation(&reach.element.manifest, read)?;
-            let mut runner = Runner::new(reach, operation, self.store.memo(instance.id).await?, self.clock.now());
+            let memo = reach.read_memo(self.store.memo(instance.id).await?);
+            let mut runner = Runner::new(reach, operation, memo, self.clock.now());
             let (step, then) = runner.begin(self).await?;
             (step, then, runner)
         };
@@ -119,7 +120,8 @@ impl Gateway {
             id_field: known.id_field.clone(),
             dates: dates_of(known),
         });
-        let mut runner = Runner::new(reach, operation, self.store.memo(instance.id).await?, self.clock.now());
+        let memo = reach.read_memo(self.store.memo(instance.id).await?);
+        let mut runner = Runner::new(reach, operation, memo, self.clock.now());
         let (mut step, mut then) = runner.begin(self).await?;
         loop {
             if let Some(record) = step.records.into_iter().find(|record| !record.deleted) {

@@ -1,6 +1,7 @@
 //! Instances: create, look up, change, switch on and off, remove; and what their polls and events are doing.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,12 +15,13 @@ use super::{Gateway, reach};
 use crate::domain::delivery::{OutboxId, Outgoing};
 use crate::domain::element::Element;
 use crate::domain::id::{InstanceId, ResourceKey};
-use crate::domain::instance::{Events, Instance, Poller};
+use crate::domain::instance::{Instance, Poller};
 use crate::domain::poll::ResourceState;
 use crate::domain::run::{Operation, Remedy};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::engine::configuration::{self, Accepted, Body, Context, FieldError, accept};
+use crate::engine::poller_url::PollerUrl;
 use crate::engine::schedule;
 use crate::ports::StoreError;
 
@@ -90,6 +92,7 @@ impl Gateway {
         warnings.extend(accepted.warnings);
         let instance = Instance {
             id: InstanceId(0),
+            revision: 0,
             name: body.name.unwrap_or_default(),
             element: element.manifest.key.clone(),
             tags: body.tags.unwrap_or_default(),
@@ -152,7 +155,7 @@ impl Gateway {
             return Err(FieldError::new("element", message).into());
         }
         let now = self.clock.now();
-        let before = instance.events.clone();
+        let before = instance.clone();
         instance.warnings = body.warnings;
         if let Some(name) = body.name.filter(|name| !name.is_empty()) {
             instance.name = name;
@@ -182,7 +185,6 @@ impl Gateway {
                 self.check(&instance, &accepted.secrets).await?;
             }
         }
-        instance.updated = now;
         self.write_change(instance, &before, now).await
     }
 
@@ -204,9 +206,8 @@ impl Gateway {
     async fn try_enable(&self, id: InstanceId, enabled: bool) -> Result<Instance, Error> {
         let mut instance = self.instance(id).await?;
         let now = self.clock.now();
+        let before = instance.clone();
         instance.enabled = enabled;
-        instance.updated = now;
-        let before = instance.events.clone();
         self.write_change(instance, &before, now).await
     }
 
@@ -214,6 +215,8 @@ impl Gateway {
     /// `NotFound`, or the store's.
     pub async fn remove_instance(&self, id: InstanceId) -> Result<(), Error> {
         if self.store.delete_instance(id).await? {
+            self.running.cancel(id);
+            self.announce_change();
             info!(instance = %id, "instance removed");
             return Ok(());
         }
@@ -357,72 +360,136 @@ impl Gateway {
         Ok(memo)
     }
 
-    /// Writes an instance with the rows that its pollers need now. Watermark and fingerprints stay, so that no change
-    /// of settings makes old records look new; a run under way starts anew where the url changed, and a poller that
-    /// takes its ids from elsewhere begins with its first sight.
-    async fn write_change(&self, instance: Instance, before: &Events, now: Timestamp) -> Result<Instance, Error> {
-        let old: BTreeMap<_, _> = self.store.resources(instance.id).await?.into_iter().collect();
-        let was = configuration::by_resource(&before.pollers);
-        let is = configuration::by_resource(&instance.events.pollers);
+    /// Writes an instance with the rows that its pollers need now, and ends the polls that began under other settings.
+    /// What polling does not depend on leaves the rows alone.
+    async fn write_change(&self, mut instance: Instance, before: &Instance, now: Timestamp) -> Result<Instance, Error> {
+        instance.revision = before.revision + 1;
+        instance.updated = now;
         let mut rows = Vec::new();
-        for (name, poller) in &is {
-            let key = ResourceKey {
-                instance: instance.id,
-                resource: (*name).to_owned(),
-            };
-            let was = was.get(name);
-            let mut state = match old.get(*name) {
-                None => ResourceState::new(None),
-                Some(state) if was.is_some_and(|was| was.id_field != poller.id_field) => ResourceState {
-                    revision: state.revision,
-                    next_sequence: state.next_sequence,
-                    ..ResourceState::new(None)
-                },
-                Some(state) if was.is_some_and(|was| was.url != poller.url) => ResourceState {
-                    continuation: None,
-                    checkpoint: None,
-                    ..state.clone()
-                },
-                Some(state) => state.clone(),
-            };
-            state.revision += 1;
-            state.due = is_polled(&instance).then(|| schedule::first_due(&key, now));
-            rows.push(((*name).to_owned(), state));
+        let mut removed = Vec::new();
+        if polling_of(&instance) != polling_of(before) {
+            let old: BTreeMap<_, _> = self.store.resources(instance.id).await?.into_iter().collect();
+            let is = configuration::by_resource(&instance.events.pollers);
+            let was = configuration::by_resource(&before.events.pollers);
+            let same_account = self.account_of(&instance) == self.account_of(before);
+            for (name, poller) in &is {
+                let reads_the_same = same_account && was.get(name).is_some_and(|was| reads_the_same(was, poller));
+                let state = match old.get(*name) {
+                    Some(state) if reads_the_same => {
+                        next_row(state, &instance, before, was.get(name) != Some(poller), now)
+                    }
+                    other => {
+                        if other.is_some() {
+                            removed.push((*name).to_owned());
+                        }
+                        let revision = other.map_or(0, |state| state.revision + 1);
+                        ResourceState {
+                            revision,
+                            ..new_row(&instance, name, now)
+                        }
+                    }
+                };
+                rows.push(((*name).to_owned(), state));
+            }
+            removed.extend(old.into_keys().filter(|name| !is.contains_key(name.as_str())));
         }
-        let removed = old
-            .keys()
-            .filter(|name| !is.contains_key(name.as_str()))
-            .cloned()
-            .collect();
+        let touches_polls = !rows.is_empty() || !removed.is_empty();
         self.store.update_instance(instance.clone(), rows, removed).await?;
-        self.polls.notify_one();
-        self.deliveries.notify_one();
+        if touches_polls {
+            self.running.cancel(instance.id);
+        }
+        self.announce_change();
         Ok(instance)
     }
+
+    /// The vendor account that an instance reads; None when its element is not loaded.
+    fn account_of(&self, instance: &Instance) -> Option<String> {
+        self.reach(instance, &HashMap::new())
+            .ok()
+            .map(|reach| reach.grants.account.clone())
+    }
+}
+
+/// What polls depend on.
+fn polling_of(instance: &Instance) -> impl PartialEq + '_ {
+    let Instance {
+        enabled,
+        configuration,
+        secrets,
+        events,
+        ..
+    } = instance;
+    (enabled, configuration, secrets, events)
+}
+
+/// Do two pollers see the same records under the same ids? Otherwise the fingerprints of one say nothing to the other.
+fn reads_the_same(was: &Poller, is: &Poller) -> bool {
+    let resource = |poller: &Poller| {
+        PollerUrl::parse(&poller.url)
+            .ok()
+            .map(|(url, _)| url.resource().to_owned())
+    };
+    was.id_field == is.id_field && resource(was) == resource(is)
+}
+
+/// The row of a poller that still reads the same records: watermark and fingerprints stay, so that no change of settings
+/// makes old records look new. It is due at once only where something that a poll depends on was mended.
+fn next_row(
+    state: &ResourceState,
+    instance: &Instance,
+    before: &Instance,
+    changed: bool,
+    now: Timestamp,
+) -> ResourceState {
+    let interval = Duration::from_millis(instance.events.refresh_interval_ms);
+    let mended = instance.secrets != before.secrets || element_settings(instance) != element_settings(before);
+    let due = match state.due {
+        _ if !is_polled(instance) => None,
+        Some(due) if !mended => Some(due.min(now.plus(interval))),
+        _ => Some(now),
+    };
+    let mut next = ResourceState {
+        revision: state.revision + 1,
+        due,
+        ..state.clone()
+    };
+    if changed {
+        // The run under way asks for something else.
+        next.continuation = None;
+        next.checkpoint = None;
+    }
+    next
+}
+
+/// The configuration without what is the gateway's own.
+fn element_settings(instance: &Instance) -> Vec<(&String, &Value)> {
+    instance
+        .configuration
+        .iter()
+        .filter(|(key, _)| !key.starts_with("event."))
+        .collect()
 }
 
 fn is_polled(instance: &Instance) -> bool {
     instance.enabled && instance.events.enabled
 }
 
+fn new_row(instance: &Instance, resource: &str, now: Timestamp) -> ResourceState {
+    let key = ResourceKey {
+        instance: instance.id,
+        resource: resource.to_owned(),
+    };
+    let due = is_polled(instance).then(|| schedule::first_due(&key, now));
+    ResourceState {
+        born: now,
+        ..ResourceState::new(due)
+    }
+}
+
 /// The rows that a new instance starts with.
 fn rows(instance: &Instance, now: Timestamp) -> Vec<(String, ResourceState)> {
-    let row = |resource: &String| {
-        let key = ResourceKey {
-            instance: instance.id,
-            resource: resource.clone(),
-        };
-        (
-            resource.clone(),
-            ResourceState::new(is_polled(instance).then(|| schedule::first_due(&key, now))),
-        )
-    };
-    instance
-        .events
-        .pollers
-        .iter()
-        .map(|poller| row(&poller.resource))
-        .collect()
+    let row = |poller: &Poller| (poller.resource.clone(), new_row(instance, &poller.resource, now));
+    instance.events.pollers.iter().map(row).collect()
 }
 
 /// SHA-256 in hex. Tokens have 256 random bits, so that a plain hash is enough to keep them secret.

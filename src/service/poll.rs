@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::Gateway;
-use super::reach;
+use super::reach::{self, Reach};
 use super::runner::{Failure, Runner, Then};
 use crate::domain::id::ResourceKey;
 use crate::domain::instance::{Instance, Poller};
@@ -77,6 +77,7 @@ struct Poll<'a> {
     progress: Progress,
     dates: DateReader,
     sender: Sender,
+    reach: Reach,
     rules: Rules,
 }
 
@@ -148,7 +149,7 @@ impl Gateway {
         if let Some(until) = self.vendor.paused_until(&reach.grants.account) {
             return Err(Error::Paused(until));
         }
-        let element = reach.element.clone();
+        let (element, own_reach) = (reach.element.clone(), reach.clone());
         let first_sight = instance.events.first_sight;
         let from = watermark::ask_from(state.watermark, poller.overlap_seconds, first_sight);
         let configuration = |field: &str, message: String| Error::Configuration {
@@ -166,7 +167,7 @@ impl Gateway {
         } else {
             let operation = list_operation(poller, from, now, state.checkpoint.clone())
                 .map_err(|error| configuration("url", error.to_string()))?;
-            let memo = self.store.memo(key.instance).await?;
+            let memo = reach.read_memo(self.store.memo(key.instance).await?);
             (Runner::new(reach, operation, memo, now), Progress::new(now))
         };
         let rules = Rules {
@@ -191,6 +192,7 @@ impl Gateway {
                 instance_name: instance.name.clone(),
                 instance_tags: instance.tags.clone(),
             },
+            reach: own_reach,
             rules,
         };
         Ok((poll, runner))
@@ -219,7 +221,7 @@ impl Gateway {
         }
         state.failures = state.failures.saturating_add(1);
         let interval = Duration::from_millis(instance.events.refresh_interval_ms);
-        let delay = poll_backoff(state.failures, interval, self.jitter()).max(verdict.wait);
+        let delay = poll_backoff(state.failures, interval, self.jitter()).max(verdict.wait.min(DELAY_MAX));
         if verdict.anew || state.failures >= FAILURES_BEFORE_ANEW {
             state.continuation = None;
         }
@@ -282,7 +284,7 @@ fn row_only(key: &ResourceKey, state: ResourceState) -> PageCommit {
 impl Poll<'_> {
     async fn pages(&mut self, mut runner: Runner, stop: &CancellationToken) -> Result<(), Error> {
         let gateway = self.gateway;
-        let (mut step, mut then) = if runner.position().1.is_empty() {
+        let (mut step, mut then) = if runner.is_fresh() {
             runner.begin(gateway).await?
         } else {
             let responses = until_stopped(stop, runner.answer(gateway)).await??;
@@ -359,6 +361,7 @@ impl Poll<'_> {
             self.state.next_sequence,
             &plan::Poll {
                 key: &self.key,
+                born: self.state.born,
                 sender: &self.sender,
                 id_field: &self.poller.id_field,
                 started: self.progress.started,
@@ -396,7 +399,7 @@ impl Poll<'_> {
             fingerprints: planned.fingerprints,
             notifications: planned.notifications,
             deliver,
-            memo,
+            memo: memo.map(|memo| self.reach.mark_memo(memo)),
             durability,
         };
         self.gateway.store.commit(page).await?;

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 use url::Url;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::Gateway;
 use crate::domain::element::{Element, PropertyKind};
@@ -21,6 +22,25 @@ pub struct Reach {
     /// As the WIT's `run.configuration` describes it.
     pub configuration: Value,
     pub grants: Arc<Grants>,
+    /// Digest of the configuration: what was learnt under another one does not hold.
+    origin: u64,
+}
+
+impl Reach {
+    /// A memo as it is stored: marked with the configuration that it was learnt under. Empty stays empty, which clears it.
+    pub(crate) fn mark_memo(&self, memo: Vec<u8>) -> Vec<u8> {
+        if memo.is_empty() {
+            return memo;
+        }
+        [&self.origin.to_be_bytes()[..], &memo].concat()
+    }
+
+    /// The memo, if it was learnt under this very configuration.
+    pub(crate) fn read_memo(&self, stored: Option<Vec<u8>>) -> Option<Vec<u8>> {
+        let stored = stored?;
+        let (mark, memo) = stored.split_at_checked(size_of::<u64>())?;
+        (mark == self.origin.to_be_bytes()).then(|| memo.to_vec())
+    }
 }
 
 /// Why an instance cannot run at all.
@@ -57,16 +77,17 @@ impl Gateway {
                 } else if let Some(sealed) = instance.secrets.get(&property.key) {
                     secrets.insert(property.key.clone(), self.unseal(&property.key, sealed)?);
                 } else if let Some(text) = set_by_operator() {
-                    secrets.insert(property.key.clone(), Secret::new(text));
+                    secrets.insert(property.key.clone(), text.clone());
                 }
             } else {
                 let value = instance.configuration.get(&property.key).cloned();
-                let value = value.or_else(|| set_by_operator().map(|text| Value::from(text.as_str())));
+                let value = value.or_else(|| set_by_operator().map(|text| Value::from(text.expose())));
                 if let Some(value) = value.or_else(|| property.default.clone()) {
                     configuration.insert(property.key.clone(), typed(property.kind, value));
                 }
             }
         }
+        let origin = xxh3_64(Value::Object(configuration.clone()).to_string().as_bytes());
         let account = manifest.account.iter().filter_map(|key| configuration.get(key));
         let account = account.fold(manifest.key.clone(), |name, value| format!("{name}|{value}"));
         let origins = manifest
@@ -88,6 +109,7 @@ impl Gateway {
         Ok(Reach {
             configuration: Value::Object(configuration),
             grants: Arc::new(grants),
+            origin,
             element,
         })
     }

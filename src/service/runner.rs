@@ -2,6 +2,7 @@
 //! Knows nothing of fingerprints or events.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
@@ -41,6 +42,9 @@ pub struct Runner {
     run: Arc<Run>,
     state: Vec<u8>,
     requests: Vec<Request>,
+    /// What the element asked to wait before the next step.
+    wait: Option<Duration>,
+    begun: bool,
     steps: u32,
     /// Requests sent so far.
     pub sent: u32,
@@ -69,6 +73,8 @@ impl Runner {
             run: Arc::new(run),
             state: Vec::new(),
             requests: Vec::new(),
+            wait: None,
+            begun: false,
             steps: 0,
             sent: 0,
             vendor_date: None,
@@ -94,6 +100,8 @@ impl Runner {
             run: Arc::new(run),
             state,
             requests,
+            wait: None,
+            begun: true,
             steps: 1,
             sent: progress.requests,
             vendor_date: progress.vendor_started,
@@ -103,6 +111,11 @@ impl Runner {
     /// The component that this run began with.
     pub fn digest(&self) -> Digest {
         self.reach.element.digest
+    }
+
+    /// Is the first call still to come?
+    pub fn is_fresh(&self) -> bool {
+        !self.begun
     }
 
     pub fn run(&self) -> &Run {
@@ -115,11 +128,16 @@ impl Runner {
     }
 
     pub async fn begin(&mut self, gateway: &Gateway) -> Result<(Step, Then), Failure> {
+        self.begun = true;
         self.call(gateway, Call::Begin).await
     }
 
-    /// Sends what the last step asked for, all at once, and waits for every answer.
+    /// Sends what the last step asked for, all at once, and waits for every answer; or just waits as long as it asked.
     pub async fn answer(&mut self, gateway: &Gateway) -> Result<Vec<Response>, Failure> {
+        if let Some(wait) = self.wait.take() {
+            gateway.clock.sleep(wait).await;
+            return Ok(Vec::new());
+        }
         let sends = self
             .requests
             .iter()
@@ -136,7 +154,7 @@ impl Runner {
         let state = std::mem::take(&mut self.state);
         let (before, requests) = (state.clone(), std::mem::take(&mut self.requests));
         let (step, then) = self.call(gateway, Call::Advance { state, responses }).await?;
-        if then == Then::GoOn && self.state == before && self.requests == requests {
+        if then == Then::GoOn && self.wait.is_none() && self.state == before && self.requests == requests {
             return Err(Failure::Stalled);
         }
         Ok((step, then))
@@ -159,8 +177,7 @@ impl Runner {
                 Then::GoOn
             }
             Next::WaitMs(wait) => {
-                let wait = (*wait).clamp(1, WAIT_MS_MAX);
-                gateway.clock.sleep(std::time::Duration::from_millis(wait.into())).await;
+                self.wait = Some(Duration::from_millis((*wait).clamp(1, WAIT_MS_MAX).into()));
                 Then::GoOn
             }
             Next::Done => Then::Done,

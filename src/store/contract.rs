@@ -11,7 +11,7 @@ use crate::domain::instance::{Events, FirstSight, Instance};
 use crate::domain::poll::ResourceState;
 use crate::domain::record::Fingerprint;
 use crate::domain::time::Timestamp;
-use crate::ports::{Durability, PageCommit, Settlement, Store, StoreError};
+use crate::ports::{Durability, PageCommit, Settlement, Skip, Store, StoreError};
 
 type Given = Arc<dyn Store>;
 
@@ -58,6 +58,7 @@ pub(super) fn at(ms: i64) -> Timestamp {
 pub(super) fn instance(token: &str) -> Instance {
     Instance {
         id: InstanceId(0),
+        revision: 0,
         name: format!("name of {token}"),
         element: "autotaskcrm".into(),
         tags: vec!["a".into()],
@@ -217,6 +218,7 @@ pub(super) async fn an_update_replaces_the_instance_and_its_rows(store: Given) {
     state.revision = 1;
     let update = Instance {
         id: resource.instance,
+        revision: 1,
         name: "renamed".into(),
         ..instance("new")
     };
@@ -237,8 +239,12 @@ pub(super) async fn an_update_replaces_the_instance_and_its_rows(store: Given) {
     assert!(store.instance_by_token("new".into()).await.unwrap().is_some());
     assert_eq!(store.next_poll(at(-1)).await.unwrap(), Some(at(77)));
 
+    assert!(is_conflict(
+        store.update_instance(update.clone(), Vec::new(), Vec::new()).await
+    ));
     let unknown = Instance {
         id: InstanceId(99),
+        revision: 2,
         ..update
     };
     assert!(is_conflict(
@@ -252,6 +258,7 @@ pub(super) async fn an_update_does_not_take_a_row_back(store: Given) {
     let page = next_page(&*store, &resource).await;
     let update = Instance {
         id: resource.instance,
+        revision: 1,
         name: "renamed".into(),
         ..instance("t")
     };
@@ -281,6 +288,7 @@ pub(super) async fn a_removed_resource_starts_anew_when_it_comes_back(store: Giv
     store.commit(page).await.unwrap();
     let update = Instance {
         id: resource.instance,
+        revision: 1,
         ..instance("t")
     };
     store
@@ -294,7 +302,8 @@ pub(super) async fn a_removed_resource_starts_anew_when_it_comes_back(store: Giv
     );
     assert_eq!(store.next_poll(at(-1)).await.unwrap(), None);
     let rows = vec![("accounts".to_owned(), ResourceState::new(None))];
-    store.update_instance(update, rows, Vec::new()).await.unwrap();
+    let again = Instance { revision: 2, ..update };
+    store.update_instance(again, rows, Vec::new()).await.unwrap();
     assert_eq!(store.fingerprints(resource, ids).await.unwrap(), vec![None; 300]);
 }
 
@@ -322,12 +331,15 @@ pub(super) async fn a_deleted_instance_is_gone_with_all_it_had(store: Given) {
         [None]
     );
     assert!(is_conflict(store.commit(page).await));
-    let running = Arc::new(HashSet::new());
+    let skip = Skip::default();
     assert_eq!(
-        store.due_polls(at(9), running, 9).await.unwrap(),
+        store.due_polls(at(9), skip, 9).await.unwrap(),
         std::slice::from_ref(&kept)
     );
-    assert_eq!(store.due_deliveries(at(9), 9).await.unwrap(), [kept.instance]);
+    assert_eq!(
+        store.due_deliveries(at(9), HashSet::new(), 9).await.unwrap(),
+        [kept.instance]
+    );
     assert_eq!(store.next_delivery(at(4)).await.unwrap(), Some(at(5)));
 
     assert_eq!(store.outbox(kept.instance, 100).await.unwrap().len(), 40);
@@ -475,8 +487,11 @@ pub(super) async fn polls_are_due_in_the_order_of_their_times(store: Given) {
         .collect();
     let id = store.create_instance(instance("t"), rows).await.unwrap().id;
     let due = async |running: &[&str], limit| {
-        let running = running.iter().map(|name| key(id, name)).collect();
-        let due = store.due_polls(at(30), Arc::new(running), limit).await.unwrap();
+        let skip = Skip {
+            resources: running.iter().map(|name| key(id, name)).collect(),
+            ..Skip::default()
+        };
+        let due = store.due_polls(at(30), skip, limit).await.unwrap();
         due.into_iter().map(|key| key.resource).collect::<Vec<_>>()
     };
     assert_eq!(due(&[], 9).await, ["b", "d", "e", "a"]);
@@ -540,11 +555,14 @@ pub(super) async fn a_settlement_moves_the_next_attempt(store: Given) {
     )
     .await;
     notify(&*store, &second, vec![notification("c", at(20), 10)]).await;
-    let due = async |ms| store.due_deliveries(at(ms), 9).await.unwrap();
+    let due = async |ms| store.due_deliveries(at(ms), HashSet::new(), 9).await.unwrap();
     assert_eq!(due(9).await, []);
     assert_eq!(due(10).await, [first.instance]);
     assert_eq!(due(20).await, [first.instance, second.instance]);
-    assert_eq!(store.due_deliveries(at(20), 1).await.unwrap(), [first.instance]);
+    assert_eq!(
+        store.due_deliveries(at(20), HashSet::new(), 1).await.unwrap(),
+        [first.instance]
+    );
     assert_eq!(store.next_delivery(at(10)).await.unwrap(), Some(at(20)));
 
     let outbox = store.outbox(first.instance, 9).await.unwrap();
@@ -570,7 +588,13 @@ pub(super) async fn what_is_not_to_be_delivered_is_stored_all_the_same(store: Gi
     page.notifications = vec![notification("a", at(1), 10)];
     store.commit(page).await.unwrap();
     assert!(store.outbox(resource.instance, 9).await.unwrap().is_empty());
-    assert!(store.due_deliveries(at(99), 9).await.unwrap().is_empty());
+    assert!(
+        store
+            .due_deliveries(at(99), HashSet::new(), 9)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(store.next_delivery(at(0)).await.unwrap(), None);
     let stored = store.notifications(resource.instance, None, 9).await.unwrap();
     assert_eq!(names(&stored), ["a"]);

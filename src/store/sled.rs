@@ -23,7 +23,7 @@ use crate::domain::instance::Instance;
 use crate::domain::poll::ResourceState;
 use crate::domain::record::Fingerprint;
 use crate::domain::time::Timestamp;
-use crate::ports::{Durability, PageCommit, Settlement, Store, StoreError, Stored};
+use crate::ports::{Durability, PageCommit, Settlement, Skip, Store, StoreError, Stored};
 
 mod batches;
 mod codec;
@@ -334,8 +334,8 @@ impl Store for SledStore {
         self.read(move |tree| instances::resources(tree, id))
     }
 
-    fn due_polls(&self, now: Timestamp, running: Arc<HashSet<ResourceKey>>, limit: usize) -> Stored<Vec<ResourceKey>> {
-        self.read(move |tree| polls::due(tree, now, &running, limit))
+    fn due_polls(&self, now: Timestamp, skip: Skip, limit: usize) -> Stored<Vec<ResourceKey>> {
+        self.read(move |tree| polls::due(tree, now, &skip, limit))
     }
 
     fn next_poll(&self, after: Timestamp) -> Stored<Option<Timestamp>> {
@@ -353,8 +353,8 @@ impl Store for SledStore {
         })
     }
 
-    fn due_deliveries(&self, now: Timestamp, limit: usize) -> Stored<Vec<InstanceId>> {
-        self.read(move |tree| outbox::due(tree, now, limit))
+    fn due_deliveries(&self, now: Timestamp, busy: HashSet<InstanceId>, limit: usize) -> Stored<Vec<InstanceId>> {
+        self.read(move |tree| outbox::due(tree, now, &busy, limit))
     }
 
     fn next_delivery(&self, after: Timestamp) -> Stored<Option<Timestamp>> {

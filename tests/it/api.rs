@@ -281,13 +281,20 @@ async fn elements_are_listed_at_the_root_and_under_the_old_path() {
 async fn no_secret_reaches_the_log_or_lies_in_plain_text_on_the_disk() {
     let stage = Stage::with(&["--log", "trace"]).await;
     stage.vendor().seed_companies(2);
-    let made = stage.create_and_baseline(&stage.body(json!({})).to_string()).await;
+    // A credential under a name that no manifest knows, and headers that hold one.
+    let stray =
+        json!({"password": "stray-credential", "event.notification.callback.headers": "Authorization: stray-header"});
+    let made = stage.create_and_baseline(&stage.body(stray).to_string()).await;
+    let (_, read) = stage.call(Method::GET, &format!("/instances/{}", made.id), None).await;
+    assert!(!read.to_string().contains("stray-"), "{read}");
     let id = stage.vendor().ids("Companies")[1];
     stage.vendor().update("Companies", id, json!({"phone": "1"})).unwrap();
     stage.receiver.wait_for(1, crate::support::SOON).await.unwrap();
     let values = stage.seed_values();
     let secrets = [
         values.password,
+        "stray-credential".to_owned(),
+        "stray-header".to_owned(),
         values.integration_code.unwrap(),
         crate::support::KEY.to_owned(),
         made.token.clone(),

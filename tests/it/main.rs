@@ -6,6 +6,7 @@
 mod support;
 
 mod api;
+mod changes;
 mod docs;
 mod hub;
 mod restart;

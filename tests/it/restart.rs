@@ -143,8 +143,8 @@ async fn kill_9_at_any_moment_loses_no_event_and_invents_none() {
         .await;
     assert!(
         all.is_some(),
-        "{} of {wanted}\n{}",
-        distinct(&stage.receiver.events()).len(),
+        "missing: {:?}\n{}",
+        missing(&expected, &stage),
         stage.log()
     );
     stage.next_good_poll(made.id).await;

@@ -90,6 +90,7 @@ pub fn parse_patch(body: &Value) -> Result<Body, FieldError> {
     let element = object.get("element").map(element).transpose()?;
     let name = object
         .get("name")
+        .filter(|name| !name.is_null())
         .map(|value| label("name", value, &mut warnings))
         .transpose()?;
     let tags = object.get("tags").map(|value| tags(value, &mut warnings)).transpose()?;

@@ -95,6 +95,9 @@ pub(super) fn as_integer(field: &str, value: &Value, min: i64, max: i64) -> Resu
     }
 }
 
+/// Longest interval: what Cloud Elements' own tests stop a poller with.
+const MINUTES_MAX: f64 = 999_999_999.0;
+
 /// Minutes, fractions allowed, more than zero.
 pub(super) fn as_minutes(field: &str, value: &Value) -> Result<f64, FieldError> {
     let number = match value {
@@ -103,11 +106,11 @@ pub(super) fn as_minutes(field: &str, value: &Value) -> Result<f64, FieldError> 
         _ => None,
     };
     number
-        .filter(|minutes| minutes.is_finite() && *minutes > 0.0)
+        .filter(|minutes| minutes.is_finite() && *minutes > 0.0 && *minutes <= MINUTES_MAX)
         .ok_or_else(|| {
             FieldError::new(
                 field,
-                format!("expected a number of minutes greater than 0, such as 15 or \"0.5\", found {value}"),
+                format!("expected a number of minutes greater than 0 and at most {MINUTES_MAX}, such as 15 or \"0.5\", found {value}"),
             )
         })
 }

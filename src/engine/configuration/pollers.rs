@@ -11,6 +11,8 @@ use crate::domain::instance::{DateField, Dates, Poller};
 use crate::engine::dates::{Pattern, Zone};
 use crate::engine::poller_url::PollerUrl;
 
+/// Longest name of a resource under `event.poller.configuration`.
+const RESOURCE_NAME_CHARS_MAX: usize = 200;
 /// Longest overlap or tolerance, in seconds: a year.
 const SECONDS_MAX: i64 = 366 * 86_400;
 /// How far created and updated may differ in a created record where neither user nor element says; the successor
@@ -92,6 +94,7 @@ pub(super) fn pollers(
     resources
         .iter()
         .map(|(name, value)| {
+            check_name(name)?;
             let field = format!("{POLLER_CONFIGURATION}.{name}");
             let settings = value.as_object().ok_or_else(|| {
                 FieldError::new(
@@ -102,6 +105,20 @@ pub(super) fn pollers(
             poller(name, &field, settings, context, warnings)
         })
         .collect()
+}
+
+/// A name becomes `objectType`, a key in the store and a word in the log.
+fn check_name(name: &str) -> Result<(), FieldError> {
+    let chars = name.chars().count();
+    if !(1..=RESOURCE_NAME_CHARS_MAX).contains(&chars) || name.chars().any(char::is_control) {
+        return Err(FieldError::new(
+            POLLER_CONFIGURATION,
+            format!(
+                "a resource's name has 1 to {RESOURCE_NAME_CHARS_MAX} characters and no control characters, found one of {chars}"
+            ),
+        ));
+    }
+    Ok(())
 }
 
 /// The element's own choice of resources, asked by their updated date.

@@ -245,7 +245,7 @@ fn bad_values_are_refused_by_the_name_of_their_field() {
         (with(REFRESH_INTERVAL, json!(0)), REFRESH_INTERVAL),
         (with(REFRESH_INTERVAL, json!(-5)), REFRESH_INTERVAL),
         (with(REFRESH_INTERVAL, json!([])), REFRESH_INTERVAL),
-        (with("event.vendor.type", json!("webhooks")), "event.vendor.type"),
+        (with("event.vendor.type", json!("carrier pigeon")), "event.vendor.type"),
         (
             with("event.notification.type", json!("email")),
             "event.notification.type",

@@ -40,6 +40,9 @@ pub(super) fn update(
         .get(&key)?
         .ok_or_else(|| StoreError::Conflict(format!("instance {}", instance.id)))?;
     let stored = rows::decode_instance(&key, &stored)?;
+    if stored.revision + 1 != instance.revision {
+        return Err(StoreError::Conflict(format!("instance {}", instance.id)));
+    }
     if stored.token_hash != instance.token_hash {
         transaction.remove(keys::token(&stored.token_hash));
         put_token(transaction, instance)?;

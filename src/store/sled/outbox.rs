@@ -1,7 +1,7 @@
 //! Batches of notifications in the tree: added by a commit, read, settled, purged.
 //! Decides nothing about deliveries: each is written as it was settled.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ::sled::Tree;
 
@@ -252,7 +252,12 @@ fn join(tree: &Tree, instance: InstanceId, batch: u64, deliveries: Deliveries) -
 }
 
 /// Instances with something due at or before `now`, the longest waiting first.
-pub(super) fn due(tree: &Tree, now: Timestamp, limit: usize) -> Result<Vec<InstanceId>, StoreError> {
+pub(super) fn due(
+    tree: &Tree,
+    now: Timestamp,
+    busy: &HashSet<InstanceId>,
+    limit: usize,
+) -> Result<Vec<InstanceId>, StoreError> {
     let mut instances: Vec<InstanceId> = Vec::new();
     let mut gone: Vec<InstanceId> = Vec::new();
     for entry in tree.range(keys::all(Kind::DueDelivery)..keys::time_end(Kind::DueDelivery, now)) {
@@ -261,7 +266,7 @@ pub(super) fn due(tree: &Tree, now: Timestamp, limit: usize) -> Result<Vec<Insta
         }
         let (key, _) = entry.map_err(transient)?;
         let (_, instance, _) = keys::parse_timed_batch(&key)?;
-        if instances.contains(&instance) || gone.contains(&instance) {
+        if busy.contains(&instance) || instances.contains(&instance) || gone.contains(&instance) {
             continue;
         }
         // A deleted instance's keys are removed piece by piece.

@@ -1,8 +1,6 @@
 //! What a poll needs: which resources are due, what their records looked like, and the commit of a page.
 //! Decides nothing: the page is written as it was planned, or refused whole.
 
-use std::collections::HashSet;
-
 use ::sled::Tree;
 
 use super::instances::{conflict, put_row, row_head};
@@ -13,7 +11,7 @@ use super::{fingerprints, outbox, transient};
 use crate::domain::id::ResourceKey;
 use crate::domain::record::Fingerprint;
 use crate::domain::time::Timestamp;
-use crate::ports::{PageCommit, StoreError};
+use crate::ports::{PageCommit, Skip, StoreError};
 
 pub(super) fn commit(transaction: &mut Transaction<'_>, page: &PageCommit) -> Result<(), StoreError> {
     let ResourceKey { instance, resource } = &page.resource;
@@ -56,12 +54,7 @@ pub(super) fn fingerprints(
 }
 
 /// Due at or before `now`, the longest waiting first.
-pub(super) fn due(
-    tree: &Tree,
-    now: Timestamp,
-    running: &HashSet<ResourceKey>,
-    limit: usize,
-) -> Result<Vec<ResourceKey>, StoreError> {
+pub(super) fn due(tree: &Tree, now: Timestamp, skip: &Skip, limit: usize) -> Result<Vec<ResourceKey>, StoreError> {
     let mut due = Vec::new();
     for entry in tree.range(keys::all(Kind::DuePoll)..keys::time_end(Kind::DuePoll, now)) {
         if due.len() == limit {
@@ -74,7 +67,7 @@ pub(super) fn due(
             instance,
             resource: name.to_owned(),
         };
-        if !running.contains(&key) {
+        if !skip.resources.contains(&key) && !skip.instances.contains(&key.instance) {
             due.push(key);
         }
     }
