@@ -21,6 +21,9 @@ use reqwest::Method;
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tidegate::clock::SystemClock;
+use tidegate::domain::time::Timestamp;
+use tidegate::ports::Clock;
 use tidegate_examples::autotask::Credentials;
 use tidegate_examples::gateway::{Gateway, GatewayOptions};
 use xxhash_rust::xxh3::xxh3_128;
@@ -224,13 +227,13 @@ async fn through_gateway(vendor: &Vendor, directory: &Path, forgotten: &[&str]) 
     let id = made.await.expect("the instance is created")["id"].clone();
     let creating = started.elapsed().as_secs_f64();
     let last = first_poll(&gateway, &id).await;
-    let polling = Utc::now() - started_at(&last);
+    let polling = SystemClock.now().since(started_at(&last));
     assert_eq!(last["outcome"], "succeeded", "{last}");
     assert_eq!(last["records"], RECORDS, "{last}");
     assert_eq!(last["events"], 0, "{last}");
     let pull = Pull {
         // Between the two the gateway waits on purpose, up to a second, so that an instance's polls do not start at once.
-        wall: creating + polling.as_seconds_f64(),
+        wall: creating + polling.as_secs_f64(),
         cpu: process::cpu_seconds(process) - cpu,
         told: last["tookMs"].as_f64().expect("a number") / 1e3,
         peak_mib: process::peak_mib(process),
@@ -239,9 +242,10 @@ async fn through_gateway(vendor: &Vendor, directory: &Path, forgotten: &[&str]) 
     pull
 }
 
-fn started_at(poll: &Value) -> DateTime<Utc> {
+fn started_at(poll: &Value) -> Timestamp {
     let started = poll["started"].as_str().and_then(|text| text.parse().ok());
-    started.expect("the gateway writes times in ISO 8601")
+    let started: DateTime<Utc> = started.expect("the gateway writes times in ISO 8601");
+    Timestamp::from_ms(started.timestamp_millis())
 }
 
 /// Waits for the first poll's report.

@@ -382,9 +382,11 @@ impl Gateway {
                         if other.is_some() {
                             removed.push((*name).to_owned());
                         }
-                        let revision = other.map_or(0, |state| state.revision + 1);
+                        let (revision, next_sequence) =
+                            other.map_or((0, 1), |state| (state.revision + 1, state.next_sequence));
                         ResourceState {
                             revision,
+                            next_sequence,
                             ..new_row(&instance, name, now)
                         }
                     }

@@ -89,7 +89,8 @@ impl Gateway {
         }
         let origin = xxh3_64(Value::Object(configuration.clone()).to_string().as_bytes());
         let account = manifest.account.iter().filter_map(|key| configuration.get(key));
-        let account = account.fold(manifest.key.clone(), |name, value| format!("{name}|{value}"));
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let account = account.fold(manifest.key.clone(), |name, value| format!("{name}|{}", text(value)));
         let origins = manifest
             .hosts_from
             .iter()

@@ -1,0 +1,9 @@
+//! The services as a whole: over the real store, with a scripted element, vendor and callback, on a clock that the test
+//! moves. Nothing here sleeps or knows how a service does its work.
+
+mod deliveries;
+mod first_sight;
+mod harness;
+mod instances;
+mod polls;
+mod scheduler;

@@ -1,0 +1,110 @@
+//! A callback that takes what it gets, unless the test has it refuse, and remembers it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::clock::ManualClock;
+use crate::domain::time::Timestamp;
+use crate::ports::{Answer, Callback, Post};
+
+/// One POST that came.
+#[derive(Clone, Debug)]
+pub(crate) struct Posted {
+    pub(crate) at: Timestamp,
+    /// Of the first event, and so of all in most tests.
+    pub(crate) record: String,
+    /// Of the first event.
+    pub(crate) sequence: u64,
+    pub(crate) body: bytes::Bytes,
+}
+
+pub(crate) struct ScriptedCallback {
+    clock: Arc<ManualClock>,
+    posts: watch::Sender<Vec<Posted>>,
+    answers: Mutex<HashMap<String, VecDeque<Answer>>>,
+    held: watch::Sender<Option<String>>,
+}
+
+pub(crate) fn answer(status: u16) -> Answer {
+    Answer {
+        status,
+        retry_after: None,
+        date: None,
+    }
+}
+
+impl ScriptedCallback {
+    pub(super) fn new(clock: Arc<ManualClock>) -> Self {
+        Self {
+            clock,
+            posts: watch::Sender::default(),
+            answers: Mutex::default(),
+            held: watch::Sender::new(None),
+        }
+    }
+
+    /// The next POSTs about this record are answered so; later ones with 200.
+    pub(crate) fn answer(&self, record: &str, answers: impl IntoIterator<Item = Answer>) {
+        let mut scripted = self.answers.lock().unwrap();
+        scripted.insert(record.into(), answers.into_iter().collect());
+    }
+
+    /// POSTs about this record get no answer until `release`.
+    pub(crate) fn hold(&self, record: &str) {
+        self.held.send_replace(Some(record.into()));
+    }
+
+    pub(crate) fn release(&self) {
+        self.held.send_replace(None);
+    }
+
+    pub(crate) fn posts(&self) -> Vec<Posted> {
+        self.posts.borrow().clone()
+    }
+
+    /// Record and sequence number of each POST, in order.
+    pub(crate) fn posted(&self) -> Vec<(String, u64)> {
+        let posts = self.posts().into_iter();
+        posts.map(|post| (post.record, post.sequence)).collect()
+    }
+}
+
+impl Callback for ScriptedCallback {
+    fn post(&self, post: Post) -> BoxFuture<'static, Result<Answer, String>> {
+        let body: Value = serde_json::from_slice(&post.body).unwrap();
+        let event = &body["message"]["events"][0];
+        let record = event["objectId"].as_str().unwrap().to_owned();
+        let scripted = self
+            .answers
+            .lock()
+            .unwrap()
+            .get_mut(&record)
+            .and_then(VecDeque::pop_front);
+        self.posts.send_modify(|posts| {
+            posts.push(Posted {
+                at: self.clock.time(),
+                record: record.clone(),
+                sequence: event["sequence"].as_u64().unwrap(),
+                body: post.body.clone(),
+            });
+        });
+        let mut held = self.held.subscribe();
+        Box::pin(async move {
+            if held.wait_for(|held| held.as_ref() != Some(&record)).await.is_err() {
+                return Err("the test is over".into());
+            }
+            Ok(scripted.unwrap_or_else(|| answer(200)))
+        })
+    }
+
+    fn admissible(&self, url: &str) -> Result<(), String> {
+        if url.contains("forbidden") {
+            return Err("must not be posted to".into());
+        }
+        Ok(())
+    }
+}
