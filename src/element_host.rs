@@ -5,6 +5,7 @@ mod admit;
 mod bindings;
 mod cache;
 mod call;
+mod compile;
 mod convert;
 mod engine;
 mod limits;
@@ -228,21 +229,17 @@ impl ElementHost {
     }
 
     fn compile(&self, bytes: &[u8], digest: Digest) -> Result<Component, LoadError> {
-        let Some(cache) = &self.cache else {
-            return self.compile_anew(bytes);
-        };
-        if let Some(component) = cache.load(&self.engine, digest) {
+        if let Some(component) = self.cache.as_ref().and_then(|cache| cache.load(&self.engine, digest)) {
             return Ok(component);
         }
-        let component = self.compile_anew(bytes)?;
-        if let Err(error) = cache.store(&component, digest) {
+        let failed = |error: wasmtime::Error| LoadError::Compile(error.into());
+        let code = compile::compile(bytes, &self.limits).map_err(failed)?;
+        if let Some(cache) = &self.cache
+            && let Err(error) = cache.store(&code, digest)
+        {
             tracing::warn!(%digest, %error, "cannot keep the compiled element, the next start compiles again");
         }
-        Ok(component)
-    }
-
-    fn compile_anew(&self, bytes: &[u8]) -> Result<Component, LoadError> {
-        Component::from_binary(&self.engine, bytes).map_err(|error| LoadError::Compile(error.into()))
+        cache::deserialize(&self.engine, &code).map_err(failed)
     }
 }
 

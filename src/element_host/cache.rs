@@ -50,11 +50,10 @@ impl Cache {
     }
 
     /// Whole or not at all: a reader never sees half a file.
-    pub(super) fn store(&self, component: &Component, digest: Digest) -> io::Result<()> {
-        let code = component.serialize().map_err(io::Error::other)?;
+    pub(super) fn store(&self, code: &[u8], digest: Digest) -> io::Result<()> {
         let path = self.path(digest);
         let draft = path.with_extension(format!("{}.draft", std::process::id()));
-        let written = write_sealed(&draft, &code).and_then(|()| fs::rename(&draft, &path));
+        let written = write_sealed(&draft, code).and_then(|()| fs::rename(&draft, &path));
         if written.is_err() {
             // Best effort: the error that counts is the one before.
             let _ = fs::remove_file(&draft);
@@ -84,11 +83,12 @@ fn unseal(file: &[u8]) -> Option<&[u8]> {
     (*Sha256::digest(code) == *seal).then_some(code)
 }
 
+/// Only for what this process compiled, or what `unseal` gave.
 #[expect(unsafe_code, reason = "machine code cannot be checked, only be known to be our own")]
-fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the bytes come out of a directory that only our own user can write, where only `store` writes what this
-    // wasmtime serialised; the digest before them says that nothing happened to them since, and they are in memory by
-    // now, so that nothing will.
+pub(super) fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: the bytes were compiled a moment ago, or come out of a directory that only our own user can write, where only
+    // `store` writes what this wasmtime compiled; the digest before them says that nothing happened to them since, and they
+    // are in memory by now, so that nothing will.
     unsafe { Component::deserialize(engine, code) }
 }
 
@@ -121,8 +121,10 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let engine = Engine::default();
         let cache = Cache::open(&root.path().join("cache"), &engine).unwrap();
-        let component = Component::new(&engine, wat::parse_str("(component)").unwrap()).unwrap();
-        cache.store(&component, DIGEST).unwrap();
+        let code = engine
+            .precompile_component(&wat::parse_bytes(b"(component)").unwrap())
+            .unwrap();
+        cache.store(&code, DIGEST).unwrap();
         Fixture { root, engine, cache }
     }
 

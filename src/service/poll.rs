@@ -64,7 +64,7 @@ enum Place {
     /// More of the page follows: the run's place stays before it.
     Within,
     /// The page is in: the run goes on from here, or is done.
-    End(Option<Continuation>),
+    End(Option<Box<Continuation>>),
 }
 
 /// A poll under way.
@@ -343,7 +343,8 @@ impl Poll<'_> {
             self.commit_records(std::mem::replace(&mut records, rest), None, Place::Within)
                 .await?;
         }
-        self.commit_records(records, memo, Place::End(continuation)).await
+        self.commit_records(records, memo, Place::End(continuation.map(Box::new)))
+            .await
     }
 
     /// Compares, plans and commits. What changed nothing is not written at all, unless it is the end of the run.
@@ -380,7 +381,7 @@ impl Poll<'_> {
             let progress = self.progress.clone();
             state.continuation = continuation.map(|continuation| Continuation {
                 progress,
-                ..continuation
+                ..*continuation
             });
         }
         if done {

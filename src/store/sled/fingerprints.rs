@@ -16,7 +16,7 @@ use crate::ports::StoreError;
 pub(super) const ID_BYTES_MAX: usize = 1024;
 
 /// Most entries of a leaf. Each changed entry rewrites its leaf: fewer are better for scattered ids, more for neighbours and memory.
-const LEAF_ENTRIES_MAX: usize = 64;
+const LEAF_ENTRIES_MAX: usize = 32;
 
 /// Aim for the size of a leaf: long ids make leaves of fewer entries.
 const LEAF_BYTES_MAX: usize = 8 * 1024;
