@@ -244,7 +244,7 @@ impl Gateway {
     ///
     /// # Errors
     /// When it does not end within `timeout`.
-    pub async fn stop(mut self, timeout: Duration) -> Result<ExitStatus> {
+    pub async fn stop(&mut self, timeout: Duration) -> Result<ExitStatus> {
         self.signal(Signal::TERM)?;
         let ended = tokio::time::timeout(timeout, self.child.wait()).await;
         Ok(ended.with_context(|| format!("the gateway did not stop within {timeout:?}"))??)
@@ -254,7 +254,7 @@ impl Gateway {
     ///
     /// # Errors
     /// When the process cannot be killed.
-    pub async fn kill(mut self) -> Result<GatewayOptions> {
+    pub async fn kill(&mut self) -> Result<GatewayOptions> {
         self.child.kill().await.context("killing the gateway")?;
         Ok(GatewayOptions {
             listen: Some(self.address),

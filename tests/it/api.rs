@@ -279,7 +279,7 @@ async fn elements_are_listed_at_the_root_and_under_the_old_path() {
 
 #[tokio::test]
 async fn no_secret_reaches_the_log_or_lies_in_plain_text_on_the_disk() {
-    let stage = Stage::with(&["--log", "trace"]).await;
+    let mut stage = Stage::with(&["--log", "trace"]).await;
     stage.vendor().seed_companies(2);
     // A credential under a name that no manifest knows, and headers that hold one.
     let stray =

@@ -1,17 +1,13 @@
 //! Stopped, killed at any moment, started again: no event is lost, none is invented, repetitions are equal.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde_json::json;
 use tidegate_examples::autotask::{Fault, FaultKind};
 use tidegate_examples::gateway::{Gateway, GatewayOptions};
 use tidegate_examples::receiver::Reply;
 
-use crate::support::{READY, SOON, Stage, assert_no_gap, distinct};
-
-/// What the command line promises for SIGTERM.
-const STOP: Duration = Duration::from_secs(10);
+use crate::support::{READY, SOON, STOP, Stage, assert_no_gap, distinct};
 
 async fn start_again(options: GatewayOptions) -> Gateway {
     let mut gateway = Gateway::start(options).unwrap();

@@ -1,4 +1,5 @@
-//! The seed's two request bodies, exactly as printed, each from POST to the events at the callback.
+//! The seed's two request bodies, exactly as printed, each from POST to the events at the callback, over a restart and over
+//! kill -9.
 
 use std::process::Command;
 
@@ -9,8 +10,8 @@ use tidegate_examples::seed::{meant_in_curl, pasted_into_bash, printed_as_json, 
 
 use crate::support::{SOON, Stage, assert_no_gap, distinct};
 
-/// Posts the body, changes records at the vendor, and sees exactly their events.
-async fn main_job(stage: &Stage, path: &str, body: String) -> Value {
+/// Posts the body, changes records at the vendor, before and after a restart and a crash, and sees exactly their events.
+async fn main_job(stage: &mut Stage, path: &str, body: String) -> Value {
     stage.vendor().seed_companies(12);
     let answer = stage.gateway.expect(Method::POST, path, Some(body)).await.unwrap();
     let id = answer["id"].as_u64().unwrap();
@@ -25,7 +26,6 @@ async fn main_job(stage: &Stage, path: &str, body: String) -> Value {
         .unwrap();
     vendor.update("Companies", ids[3], json!({"phone": "1"})).unwrap();
     vendor.update("Companies", ids[7], json!({"phone": "2"})).unwrap();
-    // Moves the date and nothing else that the record keeps: an activity. It is an update, since the date is content.
     let events = stage.receiver.wait_for(3, SOON).await.unwrap();
     let mut expected = vec![
         ("CREATED".into(), created.to_string()),
@@ -42,11 +42,36 @@ async fn main_job(stage: &Stage, path: &str, body: String) -> Value {
         ("accounts", &json!("crm"))
     );
 
-    // Nothing more comes: two further polls find nothing new.
+    let mut events_wanted = 3;
+    for killed in [false, true] {
+        // One change that is delivered before the end, one that happens while nobody looks.
+        let (before, meanwhile) = (ids[4 + usize::from(killed)], ids[9 + usize::from(killed)]);
+        vendor.update("Companies", before, json!({"phone": "3"})).unwrap();
+        stage.receiver.wait_for(events_wanted + 1, SOON).await.unwrap();
+        let options = stage.end_gateway(killed).await;
+        vendor.update("Companies", meanwhile, json!({"phone": "4"})).unwrap();
+        stage.start_gateway(options).await;
+        events_wanted += 2;
+        expected.extend([before, meanwhile].map(|id| ("UPDATED".to_owned(), id.to_string())));
+        let got = stage
+            .receiver
+            .wait_until(SOON, |received| {
+                received
+                    .iter()
+                    .flat_map(|post| &post.events)
+                    .any(|event| event.object_id == meanwhile.to_string())
+            })
+            .await;
+        assert!(got.is_some(), "{}", stage.log());
+    }
+    expected.sort();
+
+    // Nothing more comes: a further poll finds nothing new. A crash may repeat what was just delivered, to the byte.
     assert_eq!(stage.next_good_poll(id).await["last"]["events"], 0);
-    let received = stage.receiver.received();
-    assert_eq!(received.iter().map(|post| post.events.len()).sum::<usize>(), 3);
-    for post in received {
+    let events = stage.receiver.events();
+    assert_eq!(distinct(&events), expected, "{}", stage.log());
+    assert_no_gap(&events);
+    for post in stage.receiver.received() {
         assert_eq!(post.signature, Signature::Valid);
         assert_eq!(
             post.header("elements-webhook-id"),
@@ -69,8 +94,9 @@ const URL: &str = "event.poller.configuration.accounts.url";
 
 #[tokio::test]
 async fn the_body_printed_as_json_becomes_events() {
-    let stage = Stage::new().await;
-    let answer = main_job(&stage, "/instances", printed_as_json(&stage.seed_values())).await;
+    let mut stage = Stage::new().await;
+    let body = printed_as_json(&stage.seed_values());
+    let answer = main_job(&mut stage, "/instances", body).await;
     assert!(
         warned(&answer).contains(&URL),
         "the doubled quote is tolerated with a warning: {answer:#}"
@@ -99,7 +125,7 @@ async fn the_printed_placeholders_of_name_tag_and_interval_are_accepted() {
 
 #[tokio::test]
 async fn the_curl_command_pasted_into_bash_becomes_events() {
-    let stage = Stage::new().await;
+    let mut stage = Stage::new().await;
     let values = stage.seed_values();
     // What a real bash makes of the printed command, with a curl that shows its -d.
     let script = format!(
@@ -111,7 +137,7 @@ async fn the_curl_command_pasted_into_bash_becomes_events() {
     let body = String::from_utf8(output.stdout).unwrap();
     assert_eq!(body, pasted_into_bash(&values));
     assert!(body.contains("where=lastActivityDate>=\""));
-    let answer = main_job(&stage, "/elements/api-v2/instances", body).await;
+    let answer = main_job(&mut stage, "/elements/api-v2/instances", body).await;
     let warnings = answer["warnings"].as_array().unwrap();
     let of_url = warnings.iter().find(|warning| warning["field"] == URL).unwrap();
     assert!(
@@ -122,8 +148,9 @@ async fn the_curl_command_pasted_into_bash_becomes_events() {
 
 #[tokio::test]
 async fn the_curl_command_as_its_author_meant_it_becomes_events() {
-    let stage = Stage::new().await;
-    main_job(&stage, "/instances", meant_in_curl(&stage.seed_values())).await;
+    let mut stage = Stage::new().await;
+    let body = meant_in_curl(&stage.seed_values());
+    main_job(&mut stage, "/instances", body).await;
 }
 
 #[tokio::test]

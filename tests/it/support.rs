@@ -18,6 +18,9 @@ pub(crate) const READY: Duration = Duration::from_secs(60);
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 pub(crate) const KEY: &str = "test-signature-key";
 
+/// What the command line promises for SIGTERM.
+pub(crate) const STOP: Duration = Duration::from_secs(10);
+
 pub(crate) struct Stage {
     pub(crate) simulator: Simulator,
     pub(crate) receiver: Receiver,
@@ -56,6 +59,26 @@ impl Stage {
             gateway,
             directory,
         }
+    }
+
+    /// Ends the gateway, by SIGTERM or by kill -9, and says how it is started again on the same data and port.
+    pub(crate) async fn end_gateway(&mut self, killed: bool) -> GatewayOptions {
+        let options = GatewayOptions {
+            listen: Some(self.gateway.address()),
+            ..self.gateway.options().clone()
+        };
+        if killed {
+            self.gateway.kill().await.unwrap();
+        } else {
+            let status = self.gateway.stop(STOP).await.unwrap();
+            assert!(status.success(), "{status}");
+        }
+        options
+    }
+
+    pub(crate) async fn start_gateway(&mut self, options: GatewayOptions) {
+        self.gateway = Gateway::start(options).unwrap();
+        self.gateway.wait_until_ready(READY).await.unwrap();
     }
 
     pub(crate) fn vendor(&self) -> Control {
