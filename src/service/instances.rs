@@ -1,7 +1,9 @@
 //! Instances: create, look up, change, switch on and off, remove; and what their polls and events are doing.
 
+mod check;
+mod rows;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,20 +11,18 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use tracing::info;
 
-use super::poll::list_operation;
-use super::runner::{Failure, Runner, Then};
+use super::runner::Failure;
+use rows::{new_row, next_row, polling_of, reads_the_same};
+
 use super::{Gateway, reach};
 use crate::domain::delivery::{OutboxId, Outgoing};
 use crate::domain::element::Element;
 use crate::domain::id::{InstanceId, ResourceKey};
-use crate::domain::instance::{Instance, Poller};
+use crate::domain::instance::Instance;
 use crate::domain::poll::ResourceState;
-use crate::domain::run::{Operation, Remedy};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::engine::configuration::{self, Accepted, Body, Context, FieldError, accept};
-use crate::engine::poller_url::PollerUrl;
-use crate::engine::schedule;
 use crate::ports::StoreError;
 
 /// How often a change is tried against polls that commit at the same time.
@@ -112,7 +112,7 @@ impl Gateway {
         if validate == Validate::Yes {
             self.check(&instance, &accepted.secrets).await?;
         }
-        let resources = rows(&instance, now);
+        let resources = rows::rows(&instance, now);
         let instance = self.store.create_instance(instance, resources).await?;
         info!(instance = %instance.id, element = instance.element, "instance created");
         self.polls.notify_one();
@@ -321,45 +321,6 @@ impl Gateway {
         Ok(accepted)
     }
 
-    /// Tries at the vendor what is not stored yet: the credentials, then the first record of each poller, so that a
-    /// resource or field that does not exist is found now rather than by the first poll.
-    async fn check(&self, instance: &Instance, secrets: &HashMap<String, Secret>) -> Result<(), Error> {
-        let reach = self.reach(instance, secrets)?;
-        let now = self.clock.now();
-        let mut runner = Runner::new(reach.clone(), Operation::Check, None, now);
-        let memo = self.first_page(&mut runner).await.map_err(Error::Check)?;
-        if !is_polled(instance) {
-            return Ok(());
-        }
-        for poller in &instance.events.pollers {
-            let field = format!("{}.{}.url", configuration::POLLER_CONFIGURATION, poller.resource);
-            let invalid = |message: String| Error::Invalid(FieldError::new(&field, message));
-            let one = Poller {
-                page_size: 1,
-                ..poller.clone()
-            };
-            let operation = list_operation(&one, now, now, None).map_err(|error| invalid(error.to_string()))?;
-            let mut runner = Runner::new(reach.clone(), operation, memo.clone(), now);
-            self.first_page(&mut runner).await.map_err(|failure| match failure {
-                Failure::Fault(fault) if fault.remedy == Remedy::BadConfiguration => invalid(fault.message),
-                other => Error::Check(other),
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Drives a run to its first record or its end; returns the memo that it left.
-    async fn first_page(&self, runner: &mut Runner) -> Result<Option<Vec<u8>>, Failure> {
-        let (mut step, mut then) = runner.begin(self).await?;
-        let mut memo = step.memo.take();
-        while then == Then::GoOn && step.records.is_empty() {
-            let responses = runner.answer(self).await?;
-            (step, then) = runner.advance(self, responses).await?;
-            memo = step.memo.take().or(memo);
-        }
-        Ok(memo)
-    }
-
     /// Writes an instance with the rows that its pollers need now, and ends the polls that began under other settings.
     /// What polling does not depend on leaves the rows alone.
     async fn write_change(&self, mut instance: Instance, before: &Instance, now: Timestamp) -> Result<Instance, Error> {
@@ -410,88 +371,6 @@ impl Gateway {
             .ok()
             .map(|reach| reach.grants.account.clone())
     }
-}
-
-/// What polls depend on.
-fn polling_of(instance: &Instance) -> impl PartialEq + '_ {
-    let Instance {
-        enabled,
-        configuration,
-        secrets,
-        events,
-        ..
-    } = instance;
-    (enabled, configuration, secrets, events)
-}
-
-/// Do two pollers see the same records under the same ids? Otherwise the fingerprints of one say nothing to the other.
-fn reads_the_same(was: &Poller, is: &Poller) -> bool {
-    let resource = |poller: &Poller| {
-        PollerUrl::parse(&poller.url)
-            .ok()
-            .map(|(url, _)| url.resource().to_owned())
-    };
-    was.id_field == is.id_field && resource(was) == resource(is)
-}
-
-/// The row of a poller that still reads the same records: watermark and fingerprints stay, so that no change of settings
-/// makes old records look new. It is due at once only where something that a poll depends on was mended.
-fn next_row(
-    state: &ResourceState,
-    instance: &Instance,
-    before: &Instance,
-    changed: bool,
-    now: Timestamp,
-) -> ResourceState {
-    let interval = Duration::from_millis(instance.events.refresh_interval_ms);
-    let mended = instance.secrets != before.secrets || element_settings(instance) != element_settings(before);
-    let due = match state.due {
-        _ if !is_polled(instance) => None,
-        Some(due) if !mended => Some(due.min(now.plus(interval))),
-        _ => Some(now),
-    };
-    let mut next = ResourceState {
-        revision: state.revision + 1,
-        due,
-        ..state.clone()
-    };
-    if changed {
-        // The run under way asks for something else.
-        next.continuation = None;
-        next.checkpoint = None;
-    }
-    next
-}
-
-/// The configuration without what is the gateway's own.
-fn element_settings(instance: &Instance) -> Vec<(&String, &Value)> {
-    instance
-        .configuration
-        .iter()
-        .filter(|(key, _)| !key.starts_with("event."))
-        .collect()
-}
-
-fn is_polled(instance: &Instance) -> bool {
-    instance.enabled && instance.events.enabled
-}
-
-fn new_row(instance: &Instance, resource: &str, now: Timestamp) -> ResourceState {
-    let key = ResourceKey {
-        instance: instance.id,
-        resource: resource.to_owned(),
-    };
-    let due = is_polled(instance).then(|| schedule::first_due(&key, now));
-    ResourceState {
-        born: now,
-        ..ResourceState::new(due)
-    }
-}
-
-/// The rows that a new instance starts with.
-fn rows(instance: &Instance, now: Timestamp) -> Vec<(String, ResourceState)> {
-    let row = |poller: &Poller| (poller.resource.clone(), new_row(instance, &poller.resource, now));
-    instance.events.pollers.iter().map(row).collect()
 }
 
 /// SHA-256 in hex. Tokens have 256 random bits, so that a plain hash is enough to keep them secret.
