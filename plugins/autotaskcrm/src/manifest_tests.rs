@@ -40,7 +40,6 @@ fn every_hub_resource_is_described_with_fields_that_its_entity_has() {
         assert_eq!(texts(&resource["dateFields"]), known, "{name}");
         assert_eq!(resource["createdDateField"].as_str(), fields.created, "{name}");
         assert_eq!(resource["updatedDateField"].as_str(), fields.updated, "{name}");
-        assert_eq!(resource["path"], format!("/{name}"));
     }
 }
 

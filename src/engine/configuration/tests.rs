@@ -1,3 +1,5 @@
+//! Tests of `configuration` by tables of cases. Must not reach beyond the module's own functions.
+
 use std::collections::HashSet;
 use std::time::Duration;
 

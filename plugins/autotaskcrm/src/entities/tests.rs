@@ -1,3 +1,5 @@
+//! Tests of `entities` by tables of cases. Must not reach beyond the module's own functions.
+
 use super::*;
 
 #[test]

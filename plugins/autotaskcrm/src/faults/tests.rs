@@ -1,3 +1,5 @@
+//! Tests of `faults` by tables of cases. Must not reach beyond the module's own functions.
+
 use tidegate_sdk::Remedy;
 
 use super::*;

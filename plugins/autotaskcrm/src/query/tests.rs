@@ -1,3 +1,5 @@
+//! Tests of `query` by tables of cases. Must not reach beyond the module's own functions.
+
 use super::*;
 
 fn written(resource: &str, filter: &Filter) -> Value {

@@ -1,3 +1,5 @@
+//! Tests of `dates` by tables of cases. Must not reach beyond the module's own functions.
+
 use super::*;
 
 const SECOND: i64 = 1_504_120_769_000; // 2017-08-30T19:19:29Z

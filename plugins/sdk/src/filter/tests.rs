@@ -1,3 +1,5 @@
+//! Tests of `filter` by tables of cases. Must not reach beyond the module's own functions.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of `step` by tables of cases. Must not reach beyond the module's own functions.
+
 use super::*;
 
 #[test]
