@@ -19,6 +19,7 @@ pub use crate::domain::run::Refusal;
 use crate::domain::run::{Fault, Request, Response, Run, Step};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
+pub use tidegate_contract::{Call, CallError};
 
 /// The time and waiting. Tests move it by hand.
 pub trait Clock: Send + Sync {
@@ -202,30 +203,6 @@ pub trait Callback: Send + Sync {
 }
 
 // --- elements ------------------------------------------------------------------------------------------------------
-
-/// One call into an element.
-#[derive(Clone, Debug)]
-pub enum Call {
-    Begin,
-    Advance { state: Vec<u8>, responses: Vec<Response> },
-}
-
-/// A call that gave neither step nor fault.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CallError {
-    #[error("the element trapped: {0}")]
-    Trap(String),
-    #[error("the element computed longer than {0} ms in one step")]
-    Deadline(u64),
-    #[error("the element asked for more than {0} bytes of memory")]
-    Memory(u64),
-    #[error("the element returned more than {0} bytes in one step")]
-    Output(u64),
-    #[error("the element broke the contract: {0}")]
-    Contract(String),
-    #[error("element {0} is not loaded")]
-    NotLoaded(String),
-}
 
 /// The loaded elements.
 pub trait Elements: Send + Sync {

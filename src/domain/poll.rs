@@ -21,7 +21,7 @@ pub struct ResourceState {
     pub next_sequence: u64,
     /// Projection of the component that polled last.
     pub projection: u32,
-    #[serde(with = "super::binary::option")]
+    #[serde(with = "tidegate_contract::binary::option")]
     pub checkpoint: Option<Vec<u8>>,
     /// A poll that is not done: where it goes on after a restart.
     pub continuation: Option<Continuation>,
@@ -56,7 +56,7 @@ pub struct Continuation {
     /// The component that made the state; another one starts the run anew.
     pub digest: Digest,
     pub run: Run,
-    #[serde(with = "super::binary")]
+    #[serde(with = "tidegate_contract::binary")]
     pub state: Vec<u8>,
     pub requests: Vec<Request>,
     pub progress: Progress,
@@ -74,7 +74,7 @@ pub struct Progress {
     pub records: u64,
     pub events: u64,
     pub problems: Vec<Problem>,
-    #[serde(with = "super::binary::option")]
+    #[serde(with = "tidegate_contract::binary::option")]
     pub checkpoint: Option<Vec<u8>>,
 }
 
