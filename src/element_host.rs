@@ -9,7 +9,6 @@ mod compile;
 mod convert;
 mod engine;
 mod limits;
-mod manifest;
 mod registry;
 #[cfg(test)]
 mod tests;
@@ -26,10 +25,11 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
-use crate::domain::element::Element;
+use crate::domain::element::{Element, Manifest};
 use crate::domain::id::Digest;
 use crate::domain::run::{Fault, Run, Step};
 use crate::ports::{Call, CallError, Elements};
+use tidegate_contract::Subject;
 
 use self::bindings::ElementPre;
 use self::cache::Cache;
@@ -174,6 +174,14 @@ impl ElementHost {
         self.registry.remove(key)
     }
 
+    /// Admits and compiles, to be called on the caller's own thread: for the authoring kit. No run takes it.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn examine(&self, bytes: &[u8]) -> Result<Examined, LoadError> {
+        self.prepare(bytes).map(Examined)
+    }
+
     fn activate(&self, generation: Arc<Generation>) -> Arc<Element> {
         let element = generation.element.clone();
         self.registry.activate(generation);
@@ -214,11 +222,13 @@ impl ElementHost {
             .instantiate_pre(&component)
             .and_then(ElementPre::new)
             .map_err(|error| LoadError::Mismatch(error.into()))?;
-        // It has no name yet.
+        // It has no name yet, and may be interpreted.
         let name = digest.to_string().into();
-        let document = call::manifest(&guests, name, &self.limits).map_err(LoadError::Call)?;
-        let (manifest, document) = manifest::parse(&document).map_err(LoadError::Manifest)?;
+        let document = call::manifest(&guests, name, &self.limits.of(true)).map_err(LoadError::Call)?;
+        let (manifest, document) = Manifest::parse(&document).map_err(LoadError::Manifest)?;
+        let limits = self.limits.of(manifest.interpreted);
         Ok(Arc::new(Generation {
+            limits,
             element: Arc::new(Element {
                 manifest,
                 document,
@@ -243,6 +253,31 @@ impl ElementHost {
     }
 }
 
+/// A component that is looked at and not used.
+pub struct Examined(Arc<Generation>);
+
+impl Examined {
+    #[must_use]
+    pub fn element(&self) -> &Arc<Element> {
+        &self.0.element
+    }
+}
+
+impl Subject for Examined {
+    fn manifest(&self) -> Result<Vec<u8>, CallError> {
+        let Generation {
+            element,
+            guests,
+            limits,
+        } = &*self.0;
+        call::manifest(guests, element.manifest.key.as_str().into(), limits)
+    }
+
+    fn call(&self, run: &Run, call: &Call) -> Result<Result<Step, Fault>, CallError> {
+        self.0.step(run, call)
+    }
+}
+
 impl Elements for ElementHost {
     fn find(&self, key: &str) -> Option<Arc<Element>> {
         self.registry.active(key)
@@ -261,11 +296,7 @@ impl Elements for ElementHost {
         let Some(generation) = self.registry.by_digest(digest) else {
             return std::future::ready(Err(CallError::NotLoaded(digest.to_string()))).boxed();
         };
-        let limits = self.limits.clone();
-        let answer = self.workers.run(move || {
-            let name = generation.element.manifest.key.as_str().into();
-            call::step(&generation.guests, name, &limits, &run, &call)
-        });
+        let answer = self.workers.run(move || generation.step(&run, &call));
         answer
             .map(|answer| answer.unwrap_or_else(|| Err(CallError::Trap("the host gave up the call".into()))))
             .boxed()

@@ -79,7 +79,7 @@ fn pool(workers: usize, limits: &Limits) -> PoolingAllocationConfig {
         .total_core_instances(of_all(CORE_INSTANCES))
         .total_memories(of_all(MEMORIES))
         .total_tables(of_all(TABLES))
-        .max_memory_size(limits.memory_bytes)
+        .max_memory_size(limits.memory_bytes.max(limits.interpreted_memory_bytes))
         .max_memories_per_module(2)
         .max_tables_per_module(2)
         .table_elements(TABLE_ELEMENTS)

@@ -12,6 +12,10 @@ const MIB: usize = 1024 * KIB;
 pub(super) const MEMORY_BYTES: usize = 64 * MIB;
 /// Computing time of one call; a page of 500 records takes a few milliseconds.
 pub(super) const DEADLINE: Duration = Duration::from_millis(250);
+/// The same for an element whose manifest says `interpreted`: a JavaScript engine or a Python comes with its own heap.
+pub(super) const INTERPRETED_MEMORY_BYTES: usize = 256 * MIB;
+/// The same for an element whose manifest says `interpreted`.
+pub(super) const INTERPRETED_DEADLINE: Duration = Duration::from_secs(2);
 /// What one call may hand to the host: four times the largest response body.
 pub(super) const OUTPUT_BYTES: usize = 32 * MIB;
 /// Part of the contract: rides along in every continuation, so it is small.
@@ -30,8 +34,6 @@ pub(super) const COMPONENT_BYTES_MAX: usize = 64 * MIB;
 pub(super) const STACK_BYTES: usize = 512 * KIB;
 /// Part of the contract: the longest id of a record.
 pub(super) const ID_BYTES: usize = KIB;
-/// The largest manifest; beyond that it is no description any more.
-pub(super) const MANIFEST_BYTES: usize = MIB;
 
 /// Entries of all tables of a guest, each; big language runtimes need some ten thousand.
 pub(super) const TABLE_ELEMENTS: usize = 100_000;
@@ -48,6 +50,8 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// Of computing, measured on the worker's own CPU clock: waiting in a queue or for a core does not count.
     pub deadline: Duration,
+    pub interpreted_memory_bytes: usize,
+    pub interpreted_deadline: Duration,
     pub output_bytes: usize,
     /// Of the state, and of a checkpoint.
     pub state_bytes: usize,
@@ -63,6 +67,8 @@ impl Default for Limits {
         Self {
             memory_bytes: MEMORY_BYTES,
             deadline: DEADLINE,
+            interpreted_memory_bytes: INTERPRETED_MEMORY_BYTES,
+            interpreted_deadline: INTERPRETED_DEADLINE,
             output_bytes: OUTPUT_BYTES,
             state_bytes: STATE_BYTES,
             memo_bytes: MEMO_BYTES,
@@ -70,6 +76,21 @@ impl Default for Limits {
             log_bytes: LOG_BYTES,
             component_bytes_max: COMPONENT_BYTES_MAX,
             stack_bytes: STACK_BYTES,
+        }
+    }
+}
+
+impl Limits {
+    /// With the computing that such an element gets.
+    #[must_use]
+    pub fn of(&self, interpreted: bool) -> Self {
+        if !interpreted {
+            return self.clone();
+        }
+        Self {
+            memory_bytes: self.interpreted_memory_bytes,
+            deadline: self.interpreted_deadline,
+            ..self.clone()
         }
     }
 }

@@ -6,9 +6,12 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::domain::element::Element;
 use crate::domain::id::Digest;
+use crate::domain::run::{Fault, Run, Step};
+use crate::ports::{Call, CallError};
 
 use super::bindings::ElementPre;
-use super::call::GuestState;
+use super::call::{self, GuestState};
+use super::limits::Limits;
 
 /// A run lasts minutes and elements change once in hours: the one before is enough, and one more for a hasty operator.
 const FORMER_GENERATIONS_MAX: usize = 2;
@@ -17,6 +20,15 @@ const FORMER_GENERATIONS_MAX: usize = 2;
 pub(super) struct Generation {
     pub(super) element: Arc<Element>,
     pub(super) guests: ElementPre<GuestState>,
+    pub(super) limits: Limits,
+}
+
+impl Generation {
+    /// One call, in a fresh guest, on this thread.
+    pub(super) fn step(&self, run: &Run, call: &Call) -> Result<Result<Step, Fault>, CallError> {
+        let name = self.element.manifest.key.as_str().into();
+        call::step(&self.guests, name, &self.limits, run, call)
+    }
 }
 
 #[derive(Default)]

@@ -1,13 +1,14 @@
 //! What crosses between the gateway and an element, as Rust types, and what is checked of it in every language alike.
 //! Must not know how an element is run (the gateway does, in a sandbox; a test may, natively), nor any vendor.
 //!
-//! [`run`], [`record`] and [`call`] mirror `wit/element.wit`. A [`case`] is a run with the exchanges that it had: what an
+//! [`run`], [`record`] and [`call`] mirror `wit/element.wit`; [`manifest`] is what an element says of itself. A [`case`] is a run with the exchanges that it had: what an
 //! author records and replays, what a component carries, and what the gateway keeps of a step that failed.
 
 pub mod binary;
 pub mod body;
 pub mod call;
 pub mod case;
+pub mod manifest;
 pub mod record;
 pub mod run;
 pub mod time;
