@@ -13,5 +13,6 @@ pub mod poller_url;
 pub mod retry;
 pub mod schedule;
 pub mod sign;
+pub mod trust;
 pub mod watermark;
 pub mod where_clause;

@@ -32,6 +32,13 @@ pub(super) struct GuestState {
 /// The interface holds types alone, and bindgen! asks for its host all the same.
 impl types::Host for GuestState {}
 
+/// What a call took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cost {
+    pub(super) cpu: Duration,
+    pub(super) memory_bytes: usize,
+}
+
 /// `begin` or `advance`, with what came out checked against the contract.
 pub(super) fn step(
     guests: &ElementPre<GuestState>,
@@ -39,9 +46,10 @@ pub(super) fn step(
     limits: &Limits,
     run: &Run,
     call: &Call,
-) -> Result<Result<Step, Fault>, CallError> {
+) -> (Result<Result<Step, Fault>, CallError>, Cost) {
+    let started = cpu::thread_time();
     let input = convert::RunInput::new(run);
-    let outcome = in_fresh_guest(guests, name, limits, |store, element| {
+    let (outcome, memory_bytes) = in_fresh_guest(guests, name, limits, |store, element| {
         let operate = element.tidegate_element_operate();
         match call {
             Call::Begin => operate.call_begin(store, input.as_wit()),
@@ -50,11 +58,13 @@ pub(super) fn step(
                 operate.call_advance(store, input.as_wit(), state, &responses.as_wit())
             }
         }
-    })?;
-    match outcome {
+    });
+    let answer = outcome.and_then(|outcome| match outcome {
         Ok(step) => convert::step(step, limits).map(Ok),
         Err(fault) => convert::fault(fault).map(Err),
-    }
+    });
+    let cpu = cpu::thread_time().saturating_sub(started);
+    (answer, Cost { cpu, memory_bytes })
 }
 
 /// The manifest as the element writes it.
@@ -62,6 +72,7 @@ pub(super) fn manifest(guests: &ElementPre<GuestState>, name: Arc<str>, limits: 
     in_fresh_guest(guests, name, limits, |store, element| {
         element.tidegate_element_meta().call_manifest(store)
     })
+    .0
 }
 
 fn in_fresh_guest<T>(
@@ -69,7 +80,7 @@ fn in_fresh_guest<T>(
     name: Arc<str>,
     limits: &Limits,
     enter: impl FnOnce(&mut Store<GuestState>, &Element) -> wasmtime::Result<T>,
-) -> Result<T, CallError> {
+) -> (Result<T, CallError>, usize) {
     let state = GuestState {
         memory: MemoryBudget::new(limits.memory_bytes),
         log: Log::new(name, limits.log_bytes),
@@ -83,7 +94,8 @@ fn in_fresh_guest<T>(
         .instantiate(&mut store)
         .and_then(|element| enter(&mut store, &element));
     store.data_mut().log.finish();
-    outcome.map_err(|error| explain(&error, store.data(), limits))
+    let outcome = outcome.map_err(|error| explain(&error, store.data(), limits));
+    (outcome, store.data().memory.used())
 }
 
 /// Ticks are wall clock, and the thread may have been waiting for a core meanwhile: then the guest gets what is left.

@@ -78,6 +78,23 @@ pub fn admit(request: &Request, hosts: &[String], origins: &[String]) -> Result<
     Ok(url)
 }
 
+/// What [`admit`] and [`fill`] will say of it when it is sent.
+///
+/// # Errors
+/// The same refusals.
+pub fn check(
+    request: &Request,
+    hosts: &[String],
+    origins: &[String],
+    secrets: &HashMap<String, Secret>,
+) -> Result<(), Refusal> {
+    admit(request, hosts, origins)?;
+    request
+        .headers
+        .iter()
+        .try_for_each(|(_, value)| fill(value, secrets).map(|_| ()))
+}
+
 /// Puts the secrets in place of `{{secret:NAME}}`. A name that is not granted, a placeholder that is not closed and a
 /// secret that no header can carry are refusals, which never show a secret.
 pub fn fill(value: &str, secrets: &HashMap<String, Secret>) -> Result<Secret, Refusal> {

@@ -43,6 +43,24 @@ pub struct Case {
     pub failure: Option<Failure>,
 }
 
+impl Case {
+    /// A run of which nothing is known yet.
+    pub fn new(name: impl Into<String>, run: Run) -> Self {
+        Self {
+            format: FORMAT,
+            name: name.into(),
+            source: None,
+            made_by: None,
+            run,
+            state: None,
+            exchanges: Vec::new(),
+            cut: false,
+            expect: None,
+            failure: None,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MadeBy {

@@ -10,6 +10,7 @@ pub mod call;
 pub mod case;
 pub mod manifest;
 pub mod record;
+pub mod replay;
 pub mod run;
 pub mod time;
 
