@@ -1,7 +1,9 @@
 //! One call into an element: a fresh guest with limits, the call, and everything dropped.
-//! Must not keep a guest or a store: after a trap it is poisoned, and a kept one would remember other customers.
+//! Must not keep a guest or a store: after a trap it is poisoned, and a kept one would remember other customers. ([`Kept`]
+//! does, to show an author what that comes to.)
 
 mod cpu;
+mod kept;
 mod log;
 
 use std::sync::Arc;
@@ -9,8 +11,9 @@ use std::time::Duration;
 
 use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
 
-use crate::domain::run::{Fault, Run, Step};
+use crate::domain::run::Run;
 use crate::ports::{Call, CallError};
+use tidegate_contract::replay::Outcome;
 
 use super::bindings::tidegate::element::types;
 use super::bindings::{Element, ElementPre};
@@ -20,6 +23,8 @@ use super::limits::{Limits, MemoryBudget};
 
 use self::log::Log;
 
+pub(super) use self::kept::Kept;
+
 /// Frames of a trap's backtrace that are shown: enough to find the function, not a page in every log line.
 const FRAMES_SHOWN: usize = 5;
 
@@ -28,6 +33,9 @@ pub(super) struct GuestState {
     memory: MemoryBudget,
     log: Log,
 }
+
+/// A step or a fault, as it comes out.
+type Answer = Result<types::Step, types::Fault>;
 
 /// The interface holds types alone, and bindgen! asks for its host all the same.
 impl types::Host for GuestState {}
@@ -46,25 +54,34 @@ pub(super) fn step(
     limits: &Limits,
     run: &Run,
     call: &Call,
-) -> (Result<Result<Step, Fault>, CallError>, Cost) {
+) -> (Outcome, Cost) {
     let started = cpu::thread_time();
-    let input = convert::RunInput::new(run);
-    let (outcome, memory_bytes) = in_fresh_guest(guests, name, limits, |store, element| {
-        let operate = element.tidegate_element_operate();
-        match call {
-            Call::Begin => operate.call_begin(store, input.as_wit()),
-            Call::Advance { state, responses } => {
-                let responses = convert::ResponsesInput::new(responses);
-                operate.call_advance(store, input.as_wit(), state, &responses.as_wit())
-            }
-        }
+    let (answer, memory_bytes) = in_fresh_guest(guests, name, limits, |store, element| {
+        operate(store, element, run, call)
     });
-    let answer = outcome.and_then(|outcome| match outcome {
+    let outcome = answer.and_then(|answer| checked(answer, limits));
+    let cpu = cpu::thread_time().saturating_sub(started);
+    (outcome, Cost { cpu, memory_bytes })
+}
+
+fn operate(store: &mut Store<GuestState>, element: &Element, run: &Run, call: &Call) -> wasmtime::Result<Answer> {
+    let input = convert::RunInput::new(run);
+    let operate = element.tidegate_element_operate();
+    match call {
+        Call::Begin => operate.call_begin(store, input.as_wit()),
+        Call::Advance { state, responses } => {
+            let responses = convert::ResponsesInput::new(responses);
+            operate.call_advance(store, input.as_wit(), state, &responses.as_wit())
+        }
+    }
+}
+
+/// What came out of the guest, held against the contract.
+fn checked(answer: Answer, limits: &Limits) -> Outcome {
+    match answer {
         Ok(step) => convert::step(step, limits).map(Ok),
         Err(fault) => convert::fault(fault).map(Err),
-    });
-    let cpu = cpu::thread_time().saturating_sub(started);
-    (answer, Cost { cpu, memory_bytes })
+    }
 }
 
 /// The manifest as the element writes it.
@@ -81,6 +98,17 @@ fn in_fresh_guest<T>(
     limits: &Limits,
     enter: impl FnOnce(&mut Store<GuestState>, &Element) -> wasmtime::Result<T>,
 ) -> (Result<T, CallError>, usize) {
+    let mut store = store(guests, name, limits);
+    let outcome = guests
+        .instantiate(&mut store)
+        .and_then(|element| enter(&mut store, &element));
+    store.data_mut().log.finish();
+    let outcome = outcome.map_err(|error| explain(&error, store.data(), limits));
+    (outcome, store.data().memory.used())
+}
+
+/// A place for one guest, with limits.
+fn store(guests: &ElementPre<GuestState>, name: Arc<str>, limits: &Limits) -> Store<GuestState> {
     let state = GuestState {
         memory: MemoryBudget::new(limits.memory_bytes),
         log: Log::new(name, limits.log_bytes),
@@ -90,12 +118,7 @@ fn in_fresh_guest<T>(
     store.set_hostcall_fuel(limits.output_bytes);
     // Before the guest exists: start functions are guest code, and so is what makes room for arguments.
     set_deadline(&mut store, limits.deadline);
-    let outcome = guests
-        .instantiate(&mut store)
-        .and_then(|element| enter(&mut store, &element));
-    store.data_mut().log.finish();
-    let outcome = outcome.map_err(|error| explain(&error, store.data(), limits));
-    (outcome, store.data().memory.used())
+    store
 }
 
 /// Ticks are wall clock, and the thread may have been waiting for a core meanwhile: then the guest gets what is left.
