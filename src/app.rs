@@ -22,6 +22,8 @@ use crate::service::{Adapters, Gateway, Settings, deliver, scheduler};
 use crate::store::sled::{Options as StoreOptions, SledStore};
 use crate::vault::{self, FileVault};
 
+pub use builtin::BUILTIN;
+
 mod builtin {
     //! First-party elements, as build.rs put them in.
     include!(concat!(env!("OUT_DIR"), "/builtin.rs"));

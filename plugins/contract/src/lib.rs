@@ -11,6 +11,7 @@ pub mod case;
 pub mod manifest;
 pub mod record;
 pub mod run;
+pub mod section;
 pub mod time;
 
 pub use call::{Call, CallError, Subject};
