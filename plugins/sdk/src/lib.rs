@@ -42,6 +42,7 @@ mod fault;
 pub mod filter;
 pub mod json;
 pub mod log;
+pub mod paging;
 mod request;
 mod run;
 mod step;
