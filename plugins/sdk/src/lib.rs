@@ -43,6 +43,8 @@ pub mod filter;
 pub mod json;
 pub mod log;
 pub mod paging;
+#[cfg(target_arch = "wasm32")]
+mod panics;
 mod request;
 mod run;
 mod step;
