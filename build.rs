@@ -85,7 +85,10 @@ fn write_table(code: &mut String, name: &str, root: &Path, parts: &[&str]) -> Re
     let mut named: Vec<(String, PathBuf)> = Vec::new();
     for file in files {
         let path = file.strip_prefix(root).context("a part lies in its root")?;
-        let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+        let parts: Vec<_> = path
+            .components()
+            .map(|part| part.as_os_str().to_string_lossy())
+            .collect();
         named.push((parts.join("/").trim_start_matches("./").to_owned(), file));
     }
     named.sort();

@@ -43,7 +43,11 @@ pub enum Command {
 /// Where the authoring kit keeps compiled components: in the user's cache directory, if there is one.
 #[must_use]
 pub fn kit_cache_dir() -> Option<PathBuf> {
-    let directory = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let directory = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     let caches = directory("XDG_CACHE_HOME")
         .filter(|path| path.is_absolute())
         .or_else(|| Some(directory("HOME")?.join(".cache")))?;

@@ -5,14 +5,24 @@
 //! Each command has a file of its own; [`subject`] finds the element that it is about, [`screen`] speaks.
 
 pub mod args;
+mod ask;
 mod build;
 mod cache;
+mod diff;
 mod doc;
+mod live;
 mod log;
 mod new;
+mod record;
+mod replay;
+mod run;
 mod screen;
+mod scrub;
+mod show;
 mod sources;
 mod subject;
+mod test;
+mod watch;
 
 use std::cell::OnceCell;
 use std::io::{self, Write};
@@ -96,8 +106,19 @@ impl Kit {
             Command::New(arguments) => self.new_project(&arguments),
             Command::Build(arguments) => self.build(&arguments),
             Command::Doc(arguments) => self.doc(&arguments),
+            Command::Test(arguments) => self.test(&arguments),
+            Command::Replay(arguments) => self.replay(&arguments),
+            Command::Diff(arguments) => self.diff(&arguments),
+            Command::Run(arguments) => self.run_live(&arguments),
+            Command::Record(arguments) => self.record(&arguments),
             _ => anyhow::bail!("not yet"),
         }
+    }
+
+    /// One document, for programs.
+    fn json(&mut self, document: &impl serde::Serialize) -> anyhow::Result<()> {
+        serde_json::to_writer_pretty(&mut self.out, document)?;
+        Ok(writeln!(self.out)?)
     }
 
     /// Started when the first component is looked at.

@@ -74,10 +74,12 @@ pub struct Compile {
 
 /// See whether an element keeps the contract, whatever a vendor sends
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  tidegate element check my-crm\n  tidegate element check build/my-crm.wasm --json\n\n\
+#[command(
+    after_help = "Examples:\n  tidegate element check my-crm\n  tidegate element check build/my-crm.wasm --json\n\n\
     Looks at imports and exports, at the manifest, and, with the element's cases as material, at the contract: same inputs \
     give the same bytes, page size changes no result, any response gives a fault and never a trap, requests stay within the \
-    manifest, a walk moves on.")]
+    manifest, a walk moves on."
+)]
 pub struct Check {
     #[command(flatten)]
     pub element: Element,
@@ -88,10 +90,12 @@ pub struct Check {
 
 /// Replay the recorded cases of an element
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  tidegate element test my-crm\n  tidegate element test my-crm --update\n\n\
+#[command(
+    after_help = "Examples:\n  tidegate element test my-crm\n  tidegate element test my-crm --update\n\n\
     Each request must be the recorded one, whole; a page that is missing or never asked for is a failure; what comes of the \
     run must be what the case expects. --update writes what came as what is expected: look at the difference before you \
-    commit it.")]
+    commit it."
+)]
 pub struct Test {
     #[command(flatten)]
     pub element: Element,
@@ -128,9 +132,11 @@ pub struct Replay {
 
 /// Show what a new version would find in the recorded pages of an old one
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  tidegate element diff old.wasm build/my-crm.wasm --cases cases\n\n\
+#[command(
+    after_help = "Example:\n  tidegate element diff old.wasm build/my-crm.wasm --cases cases\n\n\
     Replays the same cases on both and compares: records that are new, gone or changed, and requests that are not asked or \
-    asked otherwise. Exit code 0: no difference; 1: there are some.")]
+    asked otherwise. Exit code 0: no difference; 1: there are some."
+)]
 pub struct Diff {
     /// The ELEMENT as it is
     #[arg(value_name = "OLD")]
@@ -178,10 +184,12 @@ pub struct Doc {
 
 /// Read from the real vendor, and store nothing
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  tidegate element run my-crm --live --config my.json --resource contacts --since 2026-01-31\n\n\
+#[command(
+    after_help = "Example:\n  tidegate element run my-crm --live --config my.json --resource contacts --since 2026-01-31\n\n\
     my.json is an instance's `configuration`: {\"my-crm.token\": \"…\"}. Shows each request as it is sent, secrets as \
     placeholders, the records, the events that a first poll with first_sight=since would make of them, and what a thousand \
-    records cost.")]
+    records cost."
+)]
 pub struct Run {
     /// Say that requests may be sent to the vendor
     #[arg(long)]
@@ -195,10 +203,12 @@ pub struct Run {
 
 /// Record a case from the real vendor, without its secrets
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  tidegate element record my-crm --config my.json --resource contacts --max-pages 2 --name contacts\n\n\
+#[command(
+    after_help = "Example:\n  tidegate element record my-crm --config my.json --resource contacts --max-pages 2 --name contacts\n\n\
     Runs like `run --live`, then writes cases/contacts.json in the project. Every secret of the configuration is taken out of \
     what came; if one is still found anywhere, or the case does not replay as it ran, nothing is written. Look at the file \
-    before you commit it: the records are your account's.")]
+    before you commit it: the records are your account's."
+)]
 pub struct Record {
     #[command(flatten)]
     pub ask: Ask,

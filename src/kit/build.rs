@@ -31,12 +31,19 @@ impl Kit {
         let manifest = &examined.element().manifest;
         let cases = section::read_cases(&built.component)?.len();
         let imports = component::imports(&built.component)?;
-        let imports = if imports.is_empty() { "nothing".into() } else { imports.join(", ") };
+        let imports = if imports.is_empty() {
+            "nothing".into()
+        } else {
+            imports.join(", ")
+        };
         let digest = Digest(Sha256::digest(&built.component).into());
         let shown_directory = arguments.directory.display();
         let size = screen::bytes(built.component.len() as u64);
         let lines = [
-            ("element", format!("{} {} ({})", manifest.key, manifest.version, manifest.name)),
+            (
+                "element",
+                format!("{} {} ({})", manifest.key, manifest.version, manifest.name),
+            ),
             ("size", format!("{size} with {}", screen::count(cases, "case"))),
             ("sha256", digest.to_string()),
             ("imports", imports),
@@ -66,7 +73,11 @@ impl Kit {
                 key: &key,
                 target_dir: compile.target_dir.as_deref(),
                 detail: Detail::Problems,
-                names: if compile.strip_names { Names::Stripped } else { Names::Kept },
+                names: if compile.strip_names {
+                    Names::Stripped
+                } else {
+                    Names::Kept
+                },
                 log: &mut |line| screen::note(line),
             })
         })?;

@@ -14,7 +14,9 @@ pub(super) fn usable(directory: Option<&Path>) -> Option<PathBuf> {
     let directory = directory?;
     if let Err(error) = fs::create_dir_all(directory) {
         let shown = directory.display();
-        screen::note(&format!("note: compiled components are not kept, {shown} cannot be made: {error}"));
+        screen::note(&format!(
+            "note: compiled components are not kept, {shown} cannot be made: {error}"
+        ));
         return None;
     }
     prune(directory);

@@ -41,9 +41,15 @@ fn configuration(manifest: &Manifest) -> String {
     if manifest.properties.is_empty() {
         return "None of its own; the keys `event.*` are the gateway's.".into();
     }
-    let mut rows = vec![row(["key", "type", "", "default", "meaning"]), "|---|---|---|---|---|".into()];
+    let mut rows = vec![
+        row(["key", "type", "", "default", "meaning"]),
+        "|---|---|---|---|---|".into(),
+    ];
     for property in &manifest.properties {
-        let default = property.default.as_ref().map_or_else(String::new, |value| format!("`{value}`"));
+        let default = property
+            .default
+            .as_ref()
+            .map_or_else(String::new, |value| format!("`{value}`"));
         rows.push(row([
             &format!("`{}`", property.key),
             kind(property.kind),
@@ -99,10 +105,15 @@ fn resources(manifest: &Manifest) -> String {
             &resource.description,
         ]));
     }
-    let polled: Vec<String> = default_polls(manifest).map(|resource| format!("`{}`", resource.name)).collect();
+    let polled: Vec<String> = default_polls(manifest)
+        .map(|resource| format!("`{}`", resource.name))
+        .collect();
     let polled = match polled.as_slice() {
         [] => "An instance polls what its `event.poller.configuration` names.".to_owned(),
-        names => format!("Where an instance configures no pollers, {} are polled.", names.join(", ")),
+        names => format!(
+            "Where an instance configures no pollers, {} are polled.",
+            names.join(", ")
+        ),
     };
     format!("{}\n\n{polled}", rows.join("\n"))
 }
@@ -120,7 +131,10 @@ fn field(name: Option<&str>) -> String {
 }
 
 fn default_polls(manifest: &Manifest) -> impl Iterator<Item = &Resource> {
-    manifest.resources.iter().filter(|resource| resource.default_poll && !resource.generic)
+    manifest
+        .resources
+        .iter()
+        .filter(|resource| resource.default_poll && !resource.generic)
 }
 
 fn limits(manifest: &Manifest) -> String {
@@ -140,7 +154,10 @@ fn limits(manifest: &Manifest) -> String {
             "- {} records per page, at most {}",
             manifest.page_size.default, manifest.page_size.max
         ),
-        format!("- a poll reads {} s before the last one's end again", manifest.overlap_seconds),
+        format!(
+            "- a poll reads {} s before the last one's end again",
+            manifest.overlap_seconds
+        ),
     ];
     let mut hosts: Vec<String> = manifest.hosts.iter().map(|host| format!("`https://{host}`")).collect();
     hosts.extend(manifest.hosts_from.iter().map(|key| format!("the origin of `{key}`")));
@@ -149,7 +166,10 @@ fn limits(manifest: &Manifest) -> String {
     }
     if !manifest.account.is_empty() {
         let keys: Vec<String> = manifest.account.iter().map(|key| format!("`{key}`")).collect();
-        lines.push(format!("- instances with the same {} share an account's limits", keys.join(" and ")));
+        lines.push(format!(
+            "- instances with the same {} share an account's limits",
+            keys.join(" and ")
+        ));
     }
     if manifest.interpreted {
         lines.push("- interpreted: a call may take 2 s and 256 MiB".into());
@@ -166,7 +186,10 @@ fn instance(manifest: &Manifest) -> Value {
         }
     }
     configuration.insert("event.notification.enabled".into(), true.into());
-    configuration.insert("event.notification.callback.url".into(), "https://example.com/callback".into());
+    configuration.insert(
+        "event.notification.callback.url".into(),
+        "https://example.com/callback".into(),
+    );
     if default_polls(manifest).next().is_none()
         && let Some(resource) = manifest.resources.iter().find(|resource| !resource.generic)
     {

@@ -11,9 +11,9 @@ use super::sources::{TEMPLATES, VENDORED};
 use super::{Kit, Verdict};
 
 /// What stands in the templates for the element's key, for the same as an identifier, and for its name.
-const KEY: &str = "element-template";
-const IDENTIFIER: &str = "element_template";
-const NAME: &str = "Element template";
+const KEY: &str = "my-element";
+const IDENTIFIER: &str = "my_element";
+const NAME: &str = "My element";
 
 /// Longest key of a new element: it names files, crates and routes.
 const KEY_CHARS_MAX: usize = 64;
@@ -57,9 +57,8 @@ impl Kit {
 fn key_of(directory: &Path) -> anyhow::Result<String> {
     let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let rest = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-    let good = name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(rest)
-        && name.len() <= KEY_CHARS_MAX;
+    let good =
+        name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(rest) && name.len() <= KEY_CHARS_MAX;
     if !good {
         bail!(
             "{:?} can't be an element's key: expected a small letter, then small letters, digits, `-` or `_`, at most \
@@ -87,10 +86,15 @@ fn files(key: &str, lang: Lang) -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>> {
     let template = TEMPLATES
         .iter()
         .filter_map(|(path, content)| Some((path.strip_prefix(folder)?, *content)));
+    // Theirs are copies.
+    let template = template.filter(|(path, _)| !path.starts_with("wit/"));
     let mut files: Vec<(PathBuf, Vec<u8>)> = template
         .map(|(path, content)| (PathBuf::from(fill(path, key)), fill_bytes(content, key)))
         .collect();
-    ensure!(!files.is_empty(), "this program was built without a template for {folder}");
+    ensure!(
+        !files.is_empty(),
+        "this program was built without a template for {folder}"
+    );
     match lang {
         Lang::Rust => files.extend(vendored()?),
         Lang::Js | Lang::Python => files.extend(
@@ -134,7 +138,9 @@ fn vendored() -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>> {
 /// The repository's Cargo.toml down to where the gateway's own package begins.
 fn workspace(manifest: &[u8]) -> anyhow::Result<String> {
     let manifest = std::str::from_utf8(manifest).context("Cargo.toml is text")?;
-    let (tables, _) = manifest.split_once("\n[package]\n").context("Cargo.toml has a package")?;
+    let (tables, _) = manifest
+        .split_once("\n[package]\n")
+        .context("Cargo.toml has a package")?;
     let lines = tables.lines().map(|line| match line.starts_with("members = ") {
         true => VENDORED_MEMBERS,
         false => line,
@@ -161,12 +167,21 @@ mod tests {
     #[test]
     fn every_template_is_complete_and_filled_in() {
         for lang in [Lang::Rust, Lang::Js, Lang::Python] {
-            let Ok(files) = files("my-crm", lang) else { continue };
+            let files = files("my-crm", lang).unwrap();
             let has = |name: &str| files.iter().any(|(path, _)| path == Path::new(name));
             for name in ["README.md", "manifest.json", ".gitignore"] {
                 assert!(has(name), "{lang:?} has {name}");
             }
-            assert!(files.iter().any(|(path, _)| path.starts_with("cases")), "{lang:?} has cases");
+            assert!(
+                files.iter().any(|(path, _)| path.starts_with("cases")),
+                "{lang:?} has cases"
+            );
+            let manifest = files
+                .iter()
+                .find(|(path, _)| path == Path::new("manifest.json"))
+                .unwrap();
+            let (manifest, _) = crate::domain::element::Manifest::parse(&manifest.1).unwrap();
+            assert_eq!(manifest.key, "my-crm", "{lang:?}");
             for (path, content) in &files {
                 let text = String::from_utf8_lossy(content);
                 for placeholder in [KEY, IDENTIFIER, NAME] {

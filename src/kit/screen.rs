@@ -93,12 +93,20 @@ impl Table {
     /// The lines, each with `indent` before it.
     pub(super) fn lines(&self, indent: &str) -> String {
         let columns = self.rows[0].len();
-        let cells = |column: usize| self.rows.iter().map(move |row| row.get(column).map_or("", String::as_str));
+        let cells = |column: usize| {
+            self.rows
+                .iter()
+                .map(move |row| row.get(column).map_or("", String::as_str))
+        };
         let widths: Vec<usize> = (0..columns)
             .map(|column| cells(column).map(|cell| cell.chars().count()).max().unwrap_or(0))
             .collect();
         let to_the_right: Vec<bool> = (0..columns)
-            .map(|column| cells(column).skip(1).all(|cell| cell.starts_with(|c: char| c.is_ascii_digit())))
+            .map(|column| {
+                cells(column)
+                    .skip(1)
+                    .all(|cell| cell.starts_with(|c: char| c.is_ascii_digit()))
+            })
             .collect();
         let mut text = String::new();
         for row in &self.rows {
@@ -125,7 +133,10 @@ mod tests {
 
     #[test]
     fn numbers_are_short_and_have_a_unit() {
-        assert_eq!([0, 999, 1_001, 78_000, 1_250_000].map(bytes), ["0 B", "999 B", "2 kB", "78 kB", "1.2 MB"]);
+        assert_eq!(
+            [0, 999, 1_001, 78_000, 1_250_000].map(bytes),
+            ["0 B", "999 B", "2 kB", "78 kB", "1.2 MB"]
+        );
         let times = [95, 1_500, 12_340, 830_000, 12_500_000, 1_200_000_000].map(Duration::from_nanos);
         assert_eq!(
             times.map(duration),

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use tidegate_contract::case::files::CaseFile;
 use tidegate_contract::{Case, section};
 use tidegate_toolchain::project;
 
@@ -35,6 +36,13 @@ pub(super) struct Named {
     /// Absent for a case that a component carries.
     pub(super) file: Option<PathBuf>,
     pub(super) case: Case,
+}
+
+impl Named {
+    /// Has its file or its name this text in it?
+    pub(super) fn is_called(&self, text: &str) -> bool {
+        self.name.contains(text) || self.case.name.contains(text)
+    }
 }
 
 /// An element ready to be called.
@@ -157,9 +165,11 @@ pub(super) fn component_path(directory: &Path, key: &str) -> PathBuf {
     directory.join("build").join(format!("{key}.wasm"))
 }
 
-pub(super) fn from_files(cases: Vec<(PathBuf, Case)>) -> Vec<Named> {
-    let named = |(path, case): (PathBuf, Case)| Named {
-        name: path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
+pub(super) fn from_files(cases: Vec<CaseFile>) -> Vec<Named> {
+    let named = |CaseFile { path, case }| Named {
+        name: path
+            .file_stem()
+            .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
         file: Some(path),
         case,
     };
@@ -231,7 +241,14 @@ mod tests {
         assert_eq!(newest_source(root.path()), None);
         write(&root.path().join("manifest.json"), 5);
         write(&root.path().join("src/deep/lib.rs"), 7);
-        for later in ["build/x.wasm", "cases/a.json", "target/x", ".git/HEAD", "README.md", "vendor/a.rs"] {
+        for later in [
+            "build/x.wasm",
+            "cases/a.json",
+            "target/x",
+            ".git/HEAD",
+            "README.md",
+            "vendor/a.rs",
+        ] {
             write(&root.path().join(later), 9);
         }
         assert_eq!(newest_source(root.path()), Some(at(7)));

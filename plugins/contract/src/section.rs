@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::value::RawValue;
+
 use crate::case::Case;
 
 /// The section with the cases: one JSON array of them.
@@ -22,7 +24,7 @@ const HEADER_BYTES: usize = 8;
 const MAGIC: &[u8] = b"\0asm";
 const CUSTOM: u8 = 0;
 
-/// What a section is not as it should be, in words.
+/// What is not as it should be, in words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Error(String);
@@ -66,7 +68,7 @@ pub fn read_cases(component: &[u8]) -> Result<Vec<Case>, Error> {
             payload.len()
         )));
     }
-    let cases: Vec<Case> = serde_json::from_slice(payload)
+    let cases: Vec<Box<RawValue>> = serde_json::from_slice(payload)
         .map_err(|error| Error(format!("the section {CASES} is no JSON array of cases: {error}")))?;
     if cases.len() > CASES_MAX {
         return Err(Error(format!(
@@ -74,7 +76,11 @@ pub fn read_cases(component: &[u8]) -> Result<Vec<Case>, Error> {
             cases.len()
         )));
     }
-    Ok(cases)
+    let read = |(index, case): (usize, Box<RawValue>)| {
+        let words = |error| Error(format!("case {} of the section {CASES}: {error}", index + 1));
+        Case::parse(case.get().as_bytes()).map_err(words)
+    };
+    cases.into_iter().enumerate().map(read).collect()
 }
 
 /// The content of the custom section of this name, at the outside of the component.
@@ -244,7 +250,12 @@ mod tests {
     #[test]
     fn what_is_no_case_is_refused() {
         let wrong = append(&COMPONENT, CASES, br#"[{"format":1}]"#);
-        assert!(read_cases(&wrong).unwrap_err().to_string().contains("missing field `name`"));
+        assert!(
+            read_cases(&wrong)
+                .unwrap_err()
+                .to_string()
+                .contains("case 1 of the section tidegate:cases: missing field `name`")
+        );
     }
 
     #[test]
@@ -255,7 +266,12 @@ mod tests {
             "201 cases; a component carries at most 200"
         );
         let long = [case(&"x".repeat(CASES_BYTES_MAX))];
-        assert!(write_cases(&COMPONENT, &long).unwrap_err().to_string().contains("at most 8388608"));
+        assert!(
+            write_cases(&COMPONENT, &long)
+                .unwrap_err()
+                .to_string()
+                .contains("at most 8388608")
+        );
         let long = append(&COMPONENT, CASES, &vec![b' '; CASES_BYTES_MAX + 1]);
         assert!(read_cases(&long).unwrap_err().to_string().contains("at most 8388608"));
         let many = append(&COMPONENT, CASES, &serde_json::to_vec(&many).unwrap());

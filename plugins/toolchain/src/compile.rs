@@ -60,7 +60,10 @@ pub(crate) fn compile(toolchain: &Toolchain, what: &Crate<'_>) -> Result<PathBuf
     for (name, value) in PROFILE_SETTINGS {
         command.args(["--config", &format!("profile.{PROFILE}.{name}={value}")]);
     }
-    command.args(["--package", what.package]).arg("--target-dir").arg(what.guests);
+    command
+        .args(["--package", what.package])
+        .arg("--target-dir")
+        .arg(what.guests);
     command.current_dir(what.root);
     command.env("CARGO_ENCODED_RUSTFLAGS", RUST_FLAGS.join("\x1f"));
     if what.locked {

@@ -3,9 +3,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use tidegate_contract::{Case, section};
+use tidegate_contract::Case;
+use tidegate_contract::case::files::CaseFile;
+use tidegate_contract::section;
 
 use crate::compile::{self, Crate, Detail, Names};
 use crate::files::create_parent;
@@ -77,7 +80,8 @@ pub struct Project<'a> {
 pub fn build(project: &mut Project<'_>) -> Result<Vec<u8>> {
     let compiled = match Language::of(project.directory)? {
         Language::Rust => build_rust(project)?,
-        Language::JavaScript | Language::Python => bail!("not yet"),
+        Language::JavaScript => build_javascript(project)?,
+        Language::Python => build_python(project)?,
     };
     finish(&compiled, project.directory)
 }
@@ -88,7 +92,9 @@ fn build_rust(project: &mut Project<'_>) -> Result<PathBuf> {
         Some(directory) => directory.to_owned(),
         None => std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from),
     });
-    let guests = std::path::absolute(target).context("finding the target directory")?.join("guests");
+    let guests = std::path::absolute(target)
+        .context("finding the target directory")?
+        .join("guests");
     let lock = guests.join(".toolchain.lock");
     create_parent(&lock)?;
     let toolchain = Toolchain::ensure(project.directory, &lock, project.log)?;
@@ -105,11 +111,84 @@ fn build_rust(project: &mut Project<'_>) -> Result<PathBuf> {
     )
 }
 
+/// By the project's own script, which makes nothing anew that is newer than its sources.
+fn build_javascript(project: &mut Project<'_>) -> Result<PathBuf> {
+    if !project.directory.join("node_modules").is_dir() {
+        let is_locked = project.directory.join("package-lock.json").is_file();
+        let fetch = if is_locked { "ci" } else { "install" };
+        (project.log)(&format!("npm {fetch} (once, some 100 MB)"));
+        let mut command = Command::new("npm");
+        command.args([fetch, "--no-audit", "--no-fund"]);
+        run(
+            command,
+            project,
+            "install Node 20 or newer with its npm (https://nodejs.org)",
+        )?;
+    }
+    let mut command = Command::new("npm");
+    command.args(["run", "build"]);
+    if project.detail == Detail::Problems {
+        command.arg("--silent");
+    }
+    run(
+        command,
+        project,
+        "install Node 20 or newer with its npm (https://nodejs.org)",
+    )?;
+    made(project)
+}
+
+/// By the project's own script, which fetches what it needs and makes nothing anew that is newer than its sources.
+fn build_python(project: &mut Project<'_>) -> Result<PathBuf> {
+    let script = project.directory.join("build.py");
+    ensure!(
+        script.is_file(),
+        "{} is missing: it makes the component",
+        script.display()
+    );
+    let mut command = Command::new("python3");
+    command.arg("build.py");
+    run(command, project, "install Python 3.10 or newer")?;
+    made(project)
+}
+
+/// Runs a tool in the project's directory. What it prints goes to standard error: our own output is an answer.
+fn run(mut command: Command, project: &Project<'_>, where_from: &str) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let arguments: Vec<_> = command
+        .get_args()
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    let words = format!("{program} {}", arguments.join(" "));
+    command.current_dir(project.directory).stdout(std::io::stderr());
+    let status = command
+        .status()
+        .with_context(|| format!("running {program}: {where_from}"))?;
+    ensure!(
+        status.success(),
+        "element `{}` was not built: `{words}` failed ({status}), the messages above say why",
+        project.key
+    );
+    Ok(())
+}
+
+fn made(project: &Project<'_>) -> Result<PathBuf> {
+    let component = project.directory.join("build").join(format!("{}.wasm", project.key));
+    ensure!(
+        component.is_file(),
+        "the project's build made no {}: expected it there, named as the manifest's key",
+        component.display()
+    );
+    Ok(component)
+}
+
 /// The compiled component with the project's cases in it.
 pub(crate) fn finish(compiled: &Path, directory: &Path) -> Result<Vec<u8>> {
     let bytes = fs::read(compiled).with_context(|| format!("reading {}", compiled.display()))?;
-    let cases = cases(&directory.join(CASES))?;
-    let cases: Vec<Case> = cases.into_iter().map(|(_, case)| case).collect();
+    let cases: Vec<Case> = cases(&directory.join(CASES))?
+        .into_iter()
+        .map(|file| file.case)
+        .collect();
     section::write_cases(&bytes, &cases).with_context(|| format!("putting the cases into {}", compiled.display()))
 }
 
@@ -117,35 +196,11 @@ pub(crate) fn finish(compiled: &Path, directory: &Path) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// Names the file that is no case.
-pub fn cases(directory: &Path) -> Result<Vec<(PathBuf, Case)>> {
+pub fn cases(directory: &Path) -> Result<Vec<CaseFile>> {
     if !directory.exists() {
         return Ok(Vec::new());
     }
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(directory).with_context(|| format!("reading {}", directory.display()))? {
-        let path = entry.with_context(|| format!("reading {}", directory.display()))?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    paths.into_iter().map(|path| Ok((path.clone(), case(&path)?))).collect()
-}
-
-/// # Errors
-/// The file cannot be read or is no case.
-pub fn case(path: &Path) -> Result<Case> {
-    let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-    let case: Case =
-        serde_json::from_slice(&bytes).with_context(|| format!("{} is no case (docs/cases.md)", path.display()))?;
-    ensure!(
-        case.format == tidegate_contract::case::FORMAT,
-        "{} has format {}, and this program reads format {}",
-        path.display(),
-        case.format,
-        tidegate_contract::case::FORMAT
-    );
-    Ok(case)
+    CaseFile::load_dir(directory).map_err(anyhow::Error::msg)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Element template: reads contacts of a made-up vendor. What happens in a run is here; what a page becomes is in [`page`],
+//! My element: reads contacts of a made-up vendor. What happens in a run is here; what a page becomes is in [`page`],
 //! what a refusal means in [`refusal`].
 //!
 //! An element does no I/O. It says which requests it wants sent and gets the answers; a fresh copy of it runs for each
@@ -13,15 +13,15 @@ use tidegate_sdk::paging::Cursor;
 use tidegate_sdk::{Element, Fault, ListArgs, Operation, Request, Response, Run, Step, dates, secret};
 
 /// Names of configuration properties, as in manifest.json.
-const TOKEN: &str = "element-template.token";
-const URL: &str = "element-template.url";
+const TOKEN: &str = "my-element.token";
+const URL: &str = "my-element.url";
 
 /// Records that the vendor gives per page at most.
 const PAGE_RECORDS_MAX: u32 = 100;
 
 /// What of a where clause the vendor can be asked for, and by which parameter.
 const FILTERS: QueryParameters<'_> = QueryParameters {
-    vendor: "Element template",
+    vendor: "My element",
     known: &[
         ("email", Operator::Equal, "email"),
         ("updated_at", Operator::GreaterOrEqual, "updated_since"),

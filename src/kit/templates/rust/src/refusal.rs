@@ -16,7 +16,7 @@ pub(crate) fn check(answer: &Response) -> Result<(), Fault> {
         0 => Fault::retry("unreachable", format!("no answer came: {quoted}")),
         401 | 403 => Fault::refresh_auth(
             "token-refused",
-            format!("the vendor refused the token; make a new one and change `element-template.token`: {quoted}"),
+            format!("the vendor refused the token; make a new one and change `my-element.token`: {quoted}"),
         ),
         429 => {
             let after = answer.header("retry-after").and_then(|text| text.trim().parse().ok());
