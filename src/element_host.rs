@@ -276,6 +276,16 @@ impl Subject for Examined {
     fn call(&self, run: &Run, call: &Call) -> Result<Result<Step, Fault>, CallError> {
         self.0.step(run, call)
     }
+
+    fn kept(&self) -> Result<Option<Box<dyn Subject + '_>>, CallError> {
+        let Generation {
+            element,
+            guests,
+            limits,
+        } = &*self.0;
+        let kept = call::Kept::open(guests, element.manifest.key.as_str().into(), limits)?;
+        Ok(Some(Box::new(kept)))
+    }
 }
 
 impl Elements for ElementHost {

@@ -1,7 +1,9 @@
 //! One call into an element: a fresh guest with limits, the call, and everything dropped.
-//! Must not keep a guest or a store: after a trap it is poisoned, and a kept one would remember other customers.
+//! Must not keep a guest or a store: after a trap it is poisoned, and a kept one would remember other customers. ([`Kept`]
+//! does, to show an author what that comes to.)
 
 mod cpu;
+mod kept;
 mod log;
 
 use std::sync::Arc;
@@ -20,6 +22,8 @@ use super::limits::{Limits, MemoryBudget};
 
 use self::log::Log;
 
+pub(super) use self::kept::Kept;
+
 /// Frames of a trap's backtrace that are shown: enough to find the function, not a page in every log line.
 const FRAMES_SHOWN: usize = 5;
 
@@ -28,6 +32,9 @@ pub(super) struct GuestState {
     memory: MemoryBudget,
     log: Log,
 }
+
+/// A step or a fault, as it comes out.
+type Answer = Result<types::Step, types::Fault>;
 
 /// The interface holds types alone, and bindgen! asks for its host all the same.
 impl types::Host for GuestState {}
@@ -40,18 +47,27 @@ pub(super) fn step(
     run: &Run,
     call: &Call,
 ) -> Result<Result<Step, Fault>, CallError> {
-    let input = convert::RunInput::new(run);
-    let outcome = in_fresh_guest(guests, name, limits, |store, element| {
-        let operate = element.tidegate_element_operate();
-        match call {
-            Call::Begin => operate.call_begin(store, input.as_wit()),
-            Call::Advance { state, responses } => {
-                let responses = convert::ResponsesInput::new(responses);
-                operate.call_advance(store, input.as_wit(), state, &responses.as_wit())
-            }
-        }
+    let answer = in_fresh_guest(guests, name, limits, |store, element| {
+        operate(store, element, run, call)
     })?;
-    match outcome {
+    checked(answer, limits)
+}
+
+fn operate(store: &mut Store<GuestState>, element: &Element, run: &Run, call: &Call) -> wasmtime::Result<Answer> {
+    let input = convert::RunInput::new(run);
+    let operate = element.tidegate_element_operate();
+    match call {
+        Call::Begin => operate.call_begin(store, input.as_wit()),
+        Call::Advance { state, responses } => {
+            let responses = convert::ResponsesInput::new(responses);
+            operate.call_advance(store, input.as_wit(), state, &responses.as_wit())
+        }
+    }
+}
+
+/// What came out of the guest, held against the contract.
+fn checked(answer: Answer, limits: &Limits) -> Result<Result<Step, Fault>, CallError> {
+    match answer {
         Ok(step) => convert::step(step, limits).map(Ok),
         Err(fault) => convert::fault(fault).map(Err),
     }
@@ -70,6 +86,16 @@ fn in_fresh_guest<T>(
     limits: &Limits,
     enter: impl FnOnce(&mut Store<GuestState>, &Element) -> wasmtime::Result<T>,
 ) -> Result<T, CallError> {
+    let mut store = store(guests, name, limits);
+    let outcome = guests
+        .instantiate(&mut store)
+        .and_then(|element| enter(&mut store, &element));
+    store.data_mut().log.finish();
+    outcome.map_err(|error| explain(&error, store.data(), limits))
+}
+
+/// A place for one guest, with limits.
+fn store(guests: &ElementPre<GuestState>, name: Arc<str>, limits: &Limits) -> Store<GuestState> {
     let state = GuestState {
         memory: MemoryBudget::new(limits.memory_bytes),
         log: Log::new(name, limits.log_bytes),
@@ -79,11 +105,7 @@ fn in_fresh_guest<T>(
     store.set_hostcall_fuel(limits.output_bytes);
     // Before the guest exists: start functions are guest code, and so is what makes room for arguments.
     set_deadline(&mut store, limits.deadline);
-    let outcome = guests
-        .instantiate(&mut store)
-        .and_then(|element| enter(&mut store, &element));
-    store.data_mut().log.finish();
-    outcome.map_err(|error| explain(&error, store.data(), limits))
+    store
 }
 
 /// Ticks are wall clock, and the thread may have been waiting for a core meanwhile: then the guest gets what is left.

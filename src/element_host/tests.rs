@@ -282,6 +282,40 @@ async fn each_call_meets_a_fresh_guest() {
     }
 }
 
+#[test]
+fn calls_of_a_kept_guest_meet_what_it_kept() {
+    let host = ElementHost::new(options()).unwrap();
+    let examined = host.examine(&misbehave()).unwrap();
+    let state =
+        |subject: &dyn Subject, mode: &str| subject.call(&run(mode), &Call::Begin).map(|step| step.unwrap().state);
+    assert_eq!(state(&examined, "count").unwrap(), state(&examined, "count").unwrap());
+    let kept = examined.kept().unwrap().unwrap();
+    assert_eq!(state(&*kept, "count").unwrap(), b"1");
+    assert_eq!(state(&*kept, "count").unwrap(), b"2");
+    assert_eq!(kept.manifest().unwrap(), examined.manifest().unwrap());
+}
+
+#[test]
+fn a_kept_guest_has_limits_and_is_of_no_use_after_a_trap() {
+    let host = ElementHost::new(Options {
+        limits: Limits {
+            deadline: Duration::from_millis(200),
+            ..limits()
+        },
+        ..options()
+    })
+    .unwrap();
+    let examined = host.examine(&misbehave()).unwrap();
+    let kept = examined.kept().unwrap().unwrap();
+    assert!(kept.call(&run("flood_log"), &Call::Begin).is_ok());
+    let flood = kept.call(&run("flood_output"), &Call::Begin);
+    assert!(matches!(flood, Err(CallError::Output(_))), "{flood:?}");
+    let kept = examined.kept().unwrap().unwrap();
+    assert_eq!(kept.call(&run("spin"), &Call::Begin), Err(CallError::Deadline(200)));
+    assert!(kept.call(&run("records"), &Call::Begin).is_err());
+    assert!(examined.call(&run("records"), &Call::Begin).is_ok());
+}
+
 #[tokio::test]
 async fn memory_that_an_earlier_guest_wrote_is_empty_for_the_next() {
     let fixture = fixture();

@@ -40,4 +40,13 @@ pub trait Subject {
     /// # Errors
     /// The call gave neither step nor fault.
     fn call(&self, run: &Run, call: &Call) -> Result<Result<Step, Fault>, CallError>;
+
+    /// The same element with all calls going to ONE guest: what shows whether it keeps anything between steps. None where
+    /// there are no guests to tell apart, as natively.
+    ///
+    /// # Errors
+    /// There is no guest to be had.
+    fn kept(&self) -> Result<Option<Box<dyn Subject + '_>>, CallError> {
+        Ok(None)
+    }
 }
