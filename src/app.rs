@@ -25,6 +25,8 @@ use crate::store::files::{ComponentFolder, Files};
 use crate::store::sled::{Options as StoreOptions, SledStore};
 use crate::vault::{self, FileVault};
 
+pub use builtin::BUILTIN;
+
 mod builtin {
     //! First-party elements, as build.rs put them in.
     include!(concat!(env!("OUT_DIR"), "/builtin.rs"));

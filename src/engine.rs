@@ -10,6 +10,7 @@ pub mod macros;
 pub mod pace;
 pub mod plan;
 pub mod poller_url;
+pub mod reach;
 pub mod retry;
 pub mod schedule;
 pub mod sign;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
-use xtask::elements::{self, Build, Detail};
+use tidegate_toolchain::Detail;
+use tidegate_toolchain::elements::{self, Build};
 
 use crate::steps::{Step, announce};
 

@@ -166,16 +166,8 @@ pub struct Failure {
 
 impl From<&CallError> for Failure {
     fn from(error: &CallError) -> Self {
-        let code = match error {
-            CallError::Trap(_) => "trap",
-            CallError::Deadline(_) => "deadline",
-            CallError::Memory(_) => "memory",
-            CallError::Output(_) => "output",
-            CallError::Contract(_) => "contract",
-            CallError::NotLoaded(_) => "not-loaded",
-        };
         Self {
-            code: code.into(),
+            code: error.code().into(),
             message: error.to_string(),
         }
     }

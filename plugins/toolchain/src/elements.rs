@@ -4,16 +4,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 
+use crate::compile::{self, Crate, Detail, Names};
 use crate::component;
-use crate::toolchain::{TARGET, Toolchain};
-
-/// The profile of the root `Cargo.toml` that elements are compiled with.
-const PROFILE: &str = "guest";
-
-/// wasmtime has SIMD everywhere that the gateway runs; searching and parsing JSON gain from it.
-const RUST_FLAGS: [&str; 2] = ["-C", "target-feature=+simd128"];
+use crate::files::{create_parent, place};
+use crate::project;
+use crate::toolchain::Toolchain;
 
 /// Where the first-party elements are.
 pub const PLUGINS: &str = "plugins";
@@ -34,15 +31,6 @@ pub struct Build<'a> {
     pub detail: Detail,
     /// Told what is done, a line at a time.
     pub log: &'a mut dyn FnMut(&str),
-}
-
-/// How much of the compiler's output is shown, on standard error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
-    /// Also what is being compiled.
-    Everything,
-    /// Warnings and errors alone.
-    Problems,
 }
 
 /// A built element.
@@ -69,8 +57,19 @@ pub fn build(build: Build<'_>) -> Result<Vec<Element>> {
     let toolchain = Toolchain::ensure(build.root, &lock, build.log)?;
     keys.into_iter()
         .map(|key| {
-            let compiled = compile(&toolchain, &build, &guests, &key)?;
-            let bytes = fs::read(&compiled).with_context(|| format!("reading {}", compiled.display()))?;
+            let compiled = compile::compile(
+                &toolchain,
+                &Crate {
+                    root: build.root,
+                    package: &key,
+                    guests: &guests,
+                    locked: true,
+                    detail: build.detail,
+                    names: Names::Stripped,
+                },
+            )?;
+            let directory = build.root.join(build.folder).join(&key);
+            let bytes = project::finish(&compiled, &directory).with_context(|| format!("element `{key}`"))?;
             component::check(&bytes).with_context(|| format!("element `{key}` is not usable"))?;
             let component = build.out_dir.join(format!("{key}.wasm"));
             let changed = place(&bytes, &component)?;
@@ -101,75 +100,14 @@ pub fn keys(root: &Path, folder: &str) -> Result<Vec<String>> {
     Ok(keys)
 }
 
-/// cargo names what it builds after the crate, people after the directory, the gateway after the manifest: one name.
+/// One name for the directory, the crate and the manifest.
 fn key(directory: &Path) -> Result<String> {
     let key = directory
         .file_name()
         .and_then(|name| name.to_str())
         .context("an element's directory has an ASCII name")?;
-    let manifest = directory.join("Cargo.toml");
-    let text = fs::read_to_string(&manifest).with_context(|| format!("reading {}", manifest.display()))?;
-    let named = text
-        .lines()
-        .any(|line| line.replace(' ', "") == format!("name=\"{key}\""));
-    ensure!(
-        named,
-        "the crate in {} must be named `{key}`, like its directory",
-        directory.display()
-    );
+    compile::check_name(directory, key)?;
     Ok(key.to_owned())
-}
-
-fn compile(toolchain: &Toolchain, build: &Build<'_>, guests: &Path, key: &str) -> Result<PathBuf> {
-    // `rustc --crate-type`: a crate that is also an ordinary library would not be optimised across crates.
-    let mut command = toolchain.cargo("rustc")?;
-    command.args([
-        "--locked",
-        "--lib",
-        "--crate-type",
-        "cdylib",
-        "--profile",
-        PROFILE,
-        "--package",
-        key,
-    ]);
-    command.arg("--target-dir").arg(guests).current_dir(build.root);
-    command.env("CARGO_ENCODED_RUSTFLAGS", RUST_FLAGS.join("\x1f"));
-    if build.detail == Detail::Problems {
-        command.arg("--quiet");
-    }
-    let status = command
-        .status()
-        .with_context(|| format!("running {}", command.get_program().display()))?;
-    if !status.success() {
-        bail!(
-            "element `{key}` ({}/{key}) did not compile: the messages above say why",
-            build.folder
-        );
-    }
-    Ok(guests
-        .join(TARGET)
-        .join(PROFILE)
-        .join(format!("{}.wasm", key.replace('-', "_"))))
-}
-
-/// Puts the bytes in place in one step, so that nobody reads half a component. False if they were there already: then the
-/// file keeps its time, and nothing that depends on it is built again.
-fn place(bytes: &[u8], path: &Path) -> Result<bool> {
-    if fs::read(path).is_ok_and(|present| present == bytes) {
-        return Ok(false);
-    }
-    create_parent(path)?;
-    let draft = path.with_extension(format!("wasm.{}", std::process::id()));
-    fs::write(&draft, bytes).with_context(|| format!("writing {}", draft.display()))?;
-    fs::rename(&draft, path).with_context(|| format!("moving {} to {}", draft.display(), path.display()))?;
-    Ok(true)
-}
-
-/// Creates the directory that `path` is to be written in.
-fn create_parent(path: &Path) -> Result<()> {
-    let parent = path.parent().context("a file's path has a parent")?;
-    fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))
 }
 
 #[cfg(test)]
@@ -200,22 +138,5 @@ mod tests {
         add_crate(root.path(), "zoho", "zoho-crm", true);
         let refusal = keys(root.path(), PLUGINS).unwrap_err().to_string();
         assert!(refusal.contains("must be named `zoho`"), "{refusal}");
-    }
-
-    #[test]
-    fn an_unchanged_component_is_left_alone() {
-        let root = tempfile::tempdir().unwrap();
-        let path = root.path().join("elements/zoho.wasm");
-        assert!(place(b"one", &path).unwrap());
-        let written = fs::metadata(&path).unwrap().modified().unwrap();
-        assert!(!place(b"one", &path).unwrap());
-        assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), written);
-        assert!(place(b"two", &path).unwrap());
-        assert_eq!(fs::read(&path).unwrap(), b"two");
-        assert_eq!(
-            fs::read_dir(root.path().join("elements")).unwrap().count(),
-            1,
-            "no draft stays behind"
-        );
     }
 }

@@ -7,8 +7,11 @@ use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload};
 /// Everything an element may import lies under this prefix.
 const OWN_INTERFACES: &str = "tidegate:element/";
 
-/// Fails with the names of all foreign imports, or if the bytes are not a component that exports something.
-pub(crate) fn check(bytes: &[u8]) -> Result<()> {
+/// Is this a component that exports something and imports nothing foreign?
+///
+/// # Errors
+/// Names all foreign imports, or says what is missing.
+pub fn check(bytes: &[u8]) -> Result<()> {
     let outline = Outline::read(bytes).context("reading the built component")?;
     if let Some(foreign) = outline.foreign_imports() {
         bail!(
@@ -20,6 +23,14 @@ pub(crate) fn check(bytes: &[u8]) -> Result<()> {
         bail!("the component exports no interface: does the crate export its element through the SDK?");
     }
     Ok(())
+}
+
+/// What the component imports, in its own order.
+///
+/// # Errors
+/// The bytes are no component.
+pub fn imports(bytes: &[u8]) -> Result<Vec<String>> {
+    Ok(Outline::read(bytes)?.imports)
 }
 
 #[derive(Default)]
