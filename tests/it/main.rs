@@ -8,6 +8,7 @@ mod support;
 mod api;
 mod changes;
 mod docs;
+mod elements;
 mod hub;
 mod restart;
 mod seeds;
