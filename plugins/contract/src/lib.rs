@@ -20,6 +20,7 @@ pub mod record;
 pub mod replay;
 pub mod run;
 pub mod section;
+pub mod snapshot;
 #[cfg(test)]
 mod testing;
 pub mod time;
