@@ -8,13 +8,16 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use tidegate_sdk::json::{self, List, Member, Value, parse_object, scan_page, write_object};
+use tidegate_sdk::json::{self, Kind, List, Member, Value, parse_object, scan_page, write_object};
 use tidegate_sdk::{DateFields, Moment, Records, dates};
 
 use crate::objects::{ENVELOPE, field_of};
 
 /// The envelope's member with the records.
 const LIST: &str = "results";
+
+/// Characters of a page that a message quotes.
+const QUOTED_CHARS_MAX: usize = 100;
 
 /// What a caller wants of each record.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +46,8 @@ pub enum PageError {
     Json(json::Error),
     NoList(List),
     NoNumber,
+    /// What it says of the next page is not understood.
+    Paging(String),
     /// The filter or the order was ignored.
     NotAbove {
         number: String,
@@ -62,6 +67,10 @@ impl std::fmt::Display for PageError {
         match self {
             Self::Json(error) => write!(f, "it is no JSON: {error}"),
             Self::NoList(_) => f.write_str("it has no array `results`"),
+            Self::Paging(found) => write!(
+                f,
+                "`paging` in it should have a `next` with an `after`, and has {found}"
+            ),
             Self::NoNumber => f.write_str("a record in it has no `id`"),
             Self::NotAbove { number, above } => {
                 write!(
@@ -232,19 +241,33 @@ impl<'a> Reading<'a> {
         if !envelope.found() {
             return Err(PageError::NoList(envelope.list));
         }
-        let next = envelope.get("paging").and_then(|paging| paging.get("next"));
-        let after = next.and_then(|next| next.get("after"));
-        let after = after.and_then(|after| {
-            after
-                .as_str()
-                .or_else(|| after.as_i64().map(|_| Cow::Borrowed(after.raw())))
-        });
+        let after = after_of(envelope)?;
         Ok(PageRead {
             records: self.records,
             last: self.last,
-            after: after.map(Cow::into_owned).filter(|after| !after.is_empty()),
+            after,
             without_id: self.without_id,
         })
+    }
+}
+
+/// Where the next page begins. `paging`, and `next` in it, may be absent; what is there and is not understood must not be
+/// taken for the end.
+fn after_of(envelope: &json::Page<'_>) -> Result<Option<String>, PageError> {
+    let Some(paging) = envelope.get("paging").filter(|paging| !paging.is_null()) else {
+        return Ok(None);
+    };
+    if paging.kind() != Kind::Object {
+        return Err(PageError::Paging(paging.raw().chars().take(QUOTED_CHARS_MAX).collect()));
+    }
+    let Some(next) = paging.get("next").filter(|next| !next.is_null()) else {
+        return Ok(None);
+    };
+    let after = next.get("after");
+    let text = after.and_then(|after| after.as_str().or_else(|| after.as_i64().map(|_| after.raw().into())));
+    match text.filter(|text| !text.is_empty()) {
+        Some(text) => Ok(Some(text.into_owned())),
+        None => Err(PageError::Paging(next.raw().chars().take(QUOTED_CHARS_MAX).collect())),
     }
 }
 

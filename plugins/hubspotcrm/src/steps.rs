@@ -14,6 +14,9 @@ use crate::records::read_one;
 use crate::settings::{HUB_ID, Settings};
 use job::{Get, Job};
 
+/// The id of a request: every step sends one.
+const REQUEST: u32 = 0;
+
 /// What a run knows between two steps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -59,15 +62,18 @@ pub fn begin(run: &Run) -> Answered {
 /// A fault that ends the run.
 pub fn advance(run: &Run, state: State, responses: &[Response]) -> Answered {
     let session = Session::open(run)?;
-    let [response] = responses else {
-        return Err(Fault::broken(
-            "response-missing",
-            format!(
-                "one request was sent, and the gateway gave {} responses",
-                responses.len()
-            ),
-        ));
-    };
+    let response = responses
+        .iter()
+        .find(|response| response.id == REQUEST)
+        .ok_or_else(|| {
+            Fault::broken(
+                "response-missing",
+                format!(
+                    "the gateway gave {} responses, none for request {REQUEST}",
+                    responses.len()
+                ),
+            )
+        })?;
     session.answered(state, response)
 }
 

@@ -132,6 +132,32 @@ fn numbers_that_were_not_asked_for_are_found_out() {
 }
 
 #[test]
+fn only_a_page_without_a_next_one_is_the_last() {
+    let after = |paging: &str| {
+        let page = format!(r#"{{"results":[]{paging}}}"#);
+        read(&page, &wanted("id", None)).map(|(read, _)| read.after)
+    };
+    for last in ["", r#","paging":null"#, r#","paging":{}"#, r#","paging":{"next":null}"#] {
+        assert_eq!(after(last), Ok(None), "{last}");
+    }
+    assert_eq!(after(r#","paging":{"next":{"after":"x"}}"#), Ok(Some("x".into())));
+    assert_eq!(after(r#","paging":{"next":{"after":20}}"#), Ok(Some("20".into())));
+    for odd in [
+        "7",
+        "[]",
+        r#"{"next":"x"}"#,
+        r#"{"next":{}}"#,
+        r#"{"next":{"after":""}}"#,
+        r#"{"next":{"after":{}}}"#,
+    ] {
+        assert!(
+            matches!(after(&format!(r#","paging":{odd}"#)), Err(PageError::Paging(_))),
+            "{odd}"
+        );
+    }
+}
+
+#[test]
 fn a_page_that_is_none_is_an_error() {
     for page in ["", "<html>", "[]", "{\"results\":[", r#"{"results":[1]}"#] {
         assert!(

@@ -181,7 +181,7 @@ impl Session<'_> {
 pub(super) fn page_fault(error: &PageError, response: &Response, asked: Asked<'_>) -> Fault {
     let found = error.to_string();
     match error {
-        PageError::Json(_) | PageError::NoList(_) => faults::unreadable(response, asked, &found),
+        PageError::Json(_) | PageError::NoList(_) | PageError::Paging(_) => faults::unreadable(response, asked, &found),
         PageError::NoNumber => faults::unreliable("id-missing", asked, &found),
         PageError::NotAbove { .. } => faults::unreliable("filter-ignored", asked, &found),
         PageError::SameId(_) => faults::unreliable("id-repeated", asked, &found),
