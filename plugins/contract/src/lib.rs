@@ -19,6 +19,7 @@ pub mod promises;
 pub mod record;
 pub mod replay;
 pub mod run;
+pub mod snapshot;
 #[cfg(test)]
 mod testing;
 pub mod time;
