@@ -12,3 +12,4 @@ mod hub;
 mod restart;
 mod seeds;
 mod vendor;
+mod zendesk;
