@@ -157,21 +157,19 @@ async fn a_wrong_token_is_refused_when_the_instance_is_made_though_the_vendor_gr
 async fn a_vendor_that_wants_fewer_requests_is_left_alone_for_as_long_as_it_says() {
     let desk = Desk::new().await;
     let vendor = desk.vendor();
-    vendor.create("tickets", json!({})).unwrap();
+    let id = vendor.create("tickets", json!({})).unwrap();
+    let made = desk.baseline(&["tickets"]).await;
+    vendor.update("tickets", id, json!({"status": "open"})).unwrap();
     vendor.refuse_exports(1, 2);
-    let made = desk.stage.create(&desk.body(&["tickets"]).to_string()).await;
     let failed = desk
         .stage
         .polls_until(made.id, |polls| polls[0]["last"]["outcome"] == "failed")
         .await
         .remove(0);
     assert_eq!(failed["last"]["code"], "rate-limited", "{failed}");
-    assert_eq!(desk.exports(0).len(), 1);
-    let polls = desk
-        .stage
-        .polls_until(made.id, |polls| polls[0]["baselined"] == true)
-        .await;
-    assert_eq!(polls[0]["failures"], 0);
+    let events = desk.stage.receiver.wait_for(1, SOON).await.unwrap();
+    assert_eq!(distinct(&events), sorted(vec![("UPDATED", id)]));
+    assert_eq!(desk.stage.next_good_poll(made.id).await["failures"], 0);
 }
 
 #[tokio::test]
