@@ -13,3 +13,4 @@ mod hub;
 mod restart;
 mod seeds;
 mod vendor;
+mod zendesk;

@@ -2,6 +2,7 @@
 //! Must not be kinder than the clause: what cannot be compared does not match.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 use tidegate_sdk::dates;
@@ -10,47 +11,62 @@ use tidegate_sdk::json::{Kind, Member, Value};
 
 use crate::paths::Path;
 
-/// Members as the vendor sends them, fields by the paths that a user writes.
-pub fn matches(filter: &Filter, members: &[Member<'_>]) -> bool {
+/// Members as the vendor sends them, fields by the paths that a user writes. Fields that hold something which the clause's
+/// value cannot be compared with are added to `incomparable`.
+pub fn matches(filter: &Filter, members: &[Member<'_>], incomparable: &mut BTreeSet<String>) -> bool {
     let value = |field: &str| Path::parse(field).value(members);
     match filter {
-        Filter::And(terms) => terms.iter().all(|term| matches(term, members)),
-        Filter::Or(terms) => terms.iter().any(|term| matches(term, members)),
+        Filter::And(terms) => terms.iter().all(|term| matches(term, members, incomparable)),
+        Filter::Or(terms) => terms.iter().any(|term| matches(term, members, incomparable)),
         Filter::IsNull { field } => value(field).is_none(),
-        Filter::In { field, values } => {
-            let found = value(field);
-            values.iter().any(|wanted| equal(found.as_ref(), wanted))
-        }
+        Filter::In { field, values } => values.iter().any(|wanted| {
+            tell(
+                field,
+                compare(value(field).as_ref(), Operator::Equal, wanted),
+                incomparable,
+            )
+        }),
         Filter::Compare {
             field,
             operator,
             value: wanted,
-        } => compare(value(field).as_ref(), *operator, wanted),
+        } => tell(field, compare(value(field).as_ref(), *operator, wanted), incomparable),
     }
 }
 
-fn compare(found: Option<&Value<'_>>, operator: Operator, wanted: &Json) -> bool {
-    let ordered = |is: fn(Ordering) -> bool| found.and_then(|found| order(found, wanted)).is_some_and(is);
-    match operator {
-        Operator::Equal => equal(found, wanted),
-        Operator::NotEqual => !equal(found, wanted),
-        Operator::Less => ordered(Ordering::is_lt),
-        Operator::LessOrEqual => ordered(Ordering::is_le),
-        Operator::Greater => ordered(Ordering::is_gt),
-        Operator::GreaterOrEqual => ordered(Ordering::is_ge),
-        Operator::Like => {
-            let text = found.and_then(|found| found.as_str());
-            text.is_some_and(|text| wanted.as_str().is_some_and(|pattern| like(&text, pattern)))
-        }
+/// What cannot be compared does not match.
+fn tell(field: &str, matches: Option<bool>, incomparable: &mut BTreeSet<String>) -> bool {
+    if matches.is_none() {
+        incomparable.insert(field.to_owned());
     }
+    matches.unwrap_or(false)
 }
 
-fn equal(found: Option<&Value<'_>>, wanted: &Json) -> bool {
-    match (found, wanted) {
-        (None, wanted) => wanted.is_null(),
-        (Some(_), Json::Array(_) | Json::Object(_) | Json::Null) => false,
-        (Some(found), wanted) => order(found, wanted).is_some_and(Ordering::is_eq),
+/// Null equals null alone, and has no order. None where the two are of kinds that cannot be compared.
+fn compare(found: Option<&Value<'_>>, operator: Operator, wanted: &Json) -> Option<bool> {
+    let Some(found) = found else {
+        return Some(match operator {
+            Operator::Equal => wanted.is_null(),
+            Operator::NotEqual => !wanted.is_null(),
+            _ => false,
+        });
+    };
+    if wanted.is_null() {
+        return Some(operator == Operator::NotEqual);
     }
+    if operator == Operator::Like {
+        return Some(like(found.as_str()?.as_ref(), wanted.as_str()?));
+    }
+    let order = order(found, wanted)?;
+    Some(match operator {
+        Operator::Equal => order.is_eq(),
+        Operator::NotEqual => order.is_ne(),
+        Operator::Less => order.is_lt(),
+        Operator::LessOrEqual => order.is_le(),
+        Operator::Greater => order.is_gt(),
+        Operator::GreaterOrEqual => order.is_ge(),
+        Operator::Like => return None,
+    })
 }
 
 /// None where the two are of kinds that have no common order.
@@ -127,7 +143,7 @@ mod tests {
 
     fn holds(clause: Json) -> bool {
         let filter = Filter::from_json(clause.to_string().as_bytes()).unwrap();
-        matches(&filter, &parse_object(RECORD.as_bytes()).unwrap())
+        matches(&filter, &parse_object(RECORD.as_bytes()).unwrap(), &mut BTreeSet::new())
     }
 
     fn is(field: &str, op: &str, value: Json) -> bool {

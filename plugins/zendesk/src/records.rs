@@ -1,7 +1,7 @@
 //! A page of the vendor's records, normalised: sorted names, nulls dropped, what is no content of a record left out.
 //! Must not ask for anything, and must not believe a page: what does not fit together is an error, never fewer records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use tidegate_sdk::filter::Filter;
@@ -60,6 +60,8 @@ pub struct PageRead<'p> {
     pub records: usize,
     /// Records in it whose id field is empty; they were left out.
     pub without_id: usize,
+    /// Fields that the where clause compares with what cannot be compared with them.
+    pub incomparable: BTreeSet<String>,
     pub envelope: Page<'p>,
 }
 
@@ -123,7 +125,11 @@ pub fn normalise_page<'p>(
     if repeats {
         *records = without_repeats(records, &last_places);
     }
-    read(envelope, list, without_id)
+    let incomparable = std::mem::take(&mut writer.incomparable);
+    Ok(PageRead {
+        incomparable,
+        ..read(envelope, list, without_id)?
+    })
 }
 
 /// Reads a page for the ids of records that are not gone.
@@ -165,6 +171,7 @@ fn read<'p>(envelope: Page<'p>, list: &str, without_id: usize) -> Result<PageRea
     Ok(PageRead {
         records,
         without_id,
+        incomparable: BTreeSet::new(),
         envelope,
     })
 }
@@ -203,6 +210,7 @@ struct Writer<'w, 'a> {
     objects: ObjectWriter<'a>,
     /// Used again for each record.
     content: Vec<Member<'a>>,
+    incomparable: BTreeSet<String>,
 }
 
 impl<'w, 'a> Writer<'w, 'a> {
@@ -215,6 +223,7 @@ impl<'w, 'a> Writer<'w, 'a> {
                 ObjectWriter::new()
             },
             content: Vec::new(),
+            incomparable: BTreeSet::new(),
         }
     }
 
@@ -225,11 +234,8 @@ impl<'w, 'a> Writer<'w, 'a> {
             records.push_tombstone(id, updated);
             return true;
         }
-        if !self
-            .wanted
-            .filter
-            .as_ref()
-            .is_none_or(|filter| matching::matches(filter, members))
+        if let Some(filter) = &self.wanted.filter
+            && !matching::matches(filter, members, &mut self.incomparable)
         {
             return false;
         }

@@ -71,10 +71,13 @@ pub fn begin(run: &Run) -> Answered {
 /// A fault that ends the run.
 pub fn advance(run: &Run, state: State, responses: &[Response]) -> Answered {
     let session = Session::open(run)?;
-    let [response] = responses else {
+    let [response @ Response { id: REQUEST, .. }] = responses else {
         return Err(Fault::broken(
             "response-missing",
-            format!("the gateway gave {} responses, expected one", responses.len()),
+            format!(
+                "the gateway gave {} responses, expected one, for request {REQUEST}",
+                responses.len()
+            ),
         ));
     };
     let asked = Asked {
@@ -189,6 +192,16 @@ fn read_page<'p>(
         Purpose::Ids => ids_of_page(&response.body, list, wanted, &mut step.ids),
     };
     let read = read.map_err(|error| faults::unreadable(response, asked, &error.to_string()))?;
+    for field in &read.incomparable {
+        step.push_problem(
+            field,
+            "field-incomparable",
+            format!(
+                "the where clause compares `{field}` of `{}` with what no value of it can be compared with",
+                asked.what
+            ),
+        );
+    }
     if read.without_id > 0 {
         let id_field = &wanted.id_field;
         let found = format!(

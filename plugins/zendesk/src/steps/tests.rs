@@ -153,6 +153,25 @@ fn a_poll_s_where_clause_is_applied_to_the_export_without_its_date() {
 }
 
 #[test]
+fn a_where_clause_that_can_match_nothing_says_so() {
+    let clause = json!({"op": "=", "field": "tags", "value": "a"});
+    let mut args = poll("tickets", None);
+    args.filter = Some(tidegate_sdk::filter::Filter::from_json(clause.to_string().as_bytes()).unwrap());
+    let run = run(Operation::List(args));
+    let begun = Zendesk::begin(&run).unwrap();
+    let page = json!({"tickets": [{"id": 1, "tags": ["a"]}, {"id": 2, "tags": []}, {"id": 3, "tags": null}],
+        "after_cursor": "a", "end_of_stream": true});
+    let step = answer(&run, sent(&begun).1, 200, &page).unwrap();
+    assert!(step.records.is_empty());
+    let told: Vec<_> = step
+        .problems
+        .iter()
+        .map(|problem| (problem.subject.as_str(), problem.code.as_str()))
+        .collect();
+    assert_eq!(told, [("tags", "field-incomparable")]);
+}
+
+#[test]
 fn a_user_s_read_is_a_list_or_a_search_and_leaves_no_checkpoint() {
     let mut args = poll("users", None);
     args.window = None;
@@ -278,10 +297,10 @@ fn a_sweep_of_tickets_reads_the_export_and_others_their_lists() {
 #[test]
 fn what_a_run_is_not_asked_for_is_a_fault() {
     let check = run(Operation::Check);
-    assert_eq!(
-        Zendesk::advance(&check, State::Asked, &[]).unwrap_err().code,
-        "response-missing"
-    );
+    for responses in [vec![], vec![Response::new(REQUEST + 1, 200, r#"{"user":{"id":1}}"#)]] {
+        let fault = Zendesk::advance(&check, State::Asked, &responses).unwrap_err();
+        assert_eq!(fault.code, "response-missing");
+    }
     let other = State::Pages(Cursor::start());
     assert_eq!(
         answer(&check, other, 200, &json!({})).unwrap_err().code,
