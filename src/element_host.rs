@@ -261,6 +261,19 @@ impl Examined {
     pub fn element(&self) -> &Arc<Element> {
         &self.0.element
     }
+
+    /// Bytes of memory that one call takes.
+    ///
+    /// # Errors
+    /// The call gave neither step nor fault.
+    pub fn memory_of(&self, run: &Run, call: &Call) -> Result<usize, CallError> {
+        let Generation {
+            element,
+            guests,
+            limits,
+        } = &*self.0;
+        call::memory_of(guests, element.manifest.key.as_str().into(), limits, run, call)
+    }
 }
 
 impl Subject for Examined {

@@ -6,6 +6,7 @@
 
 pub mod args;
 mod ask;
+mod bench;
 mod build;
 mod cache;
 mod diff;
@@ -109,6 +110,7 @@ impl Kit {
             Command::Test(arguments) => self.test(&arguments),
             Command::Replay(arguments) => self.replay(&arguments),
             Command::Diff(arguments) => self.diff(&arguments),
+            Command::Bench(arguments) => self.bench(&arguments),
             Command::Run(arguments) => self.run_live(&arguments),
             Command::Record(arguments) => self.record(&arguments),
             _ => anyhow::bail!("not yet"),

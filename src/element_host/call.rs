@@ -73,6 +73,20 @@ fn checked(answer: Answer, limits: &Limits) -> Result<Result<Step, Fault>, CallE
     }
 }
 
+/// Bytes of memory that a guest has after this call, whatever the call gives.
+pub(super) fn memory_of(
+    guests: &ElementPre<GuestState>,
+    name: Arc<str>,
+    limits: &Limits,
+    run: &Run,
+    call: &Call,
+) -> Result<usize, CallError> {
+    in_fresh_guest(guests, name, limits, |store, element| {
+        operate(store, element, run, call)?.ok();
+        Ok(store.data().memory.used())
+    })
+}
+
 /// The manifest as the element writes it.
 pub(super) fn manifest(guests: &ElementPre<GuestState>, name: Arc<str>, limits: &Limits) -> Result<Vec<u8>, CallError> {
     in_fresh_guest(guests, name, limits, |store, element| {

@@ -50,8 +50,6 @@ pub(super) struct Subject {
     pub(super) examined: Examined,
     /// As the gateway would know it: of the whole file, cases included.
     pub(super) digest: Digest,
-    /// Of the whole file.
-    pub(super) bytes: usize,
     pub(super) cases: Vec<Named>,
     /// How it was found, for people.
     pub(super) shown: String,
@@ -84,7 +82,6 @@ impl Kit {
         Ok(Subject {
             examined: self.examine(&component, &shown)?,
             digest: Digest(Sha256::digest(&component).into()),
-            bytes: component.len(),
             cases,
             shown,
             project,
