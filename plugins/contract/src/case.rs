@@ -5,10 +5,11 @@
 //! out, and an unknown key is an error. Must not hold a secret: requests have placeholders (see [`secrets`]).
 
 pub mod files;
-mod secrets;
+pub(crate) mod secrets;
 
 use serde::{Deserialize, Serialize};
 
+use crate::call::CallError;
 use crate::record::Record;
 use crate::run::{Fault, Problem, Request, Response, Run};
 
@@ -144,6 +145,23 @@ pub struct Failure {
     /// `trap`, `deadline`, `memory`, `output`, `contract`, …
     pub code: String,
     pub message: String,
+}
+
+impl From<&CallError> for Failure {
+    fn from(error: &CallError) -> Self {
+        let code = match error {
+            CallError::Trap(_) => "trap",
+            CallError::Deadline(_) => "deadline",
+            CallError::Memory(_) => "memory",
+            CallError::Output(_) => "output",
+            CallError::Contract(_) => "contract",
+            CallError::NotLoaded(_) => "not-loaded",
+        };
+        Self {
+            code: code.into(),
+            message: error.to_string(),
+        }
+    }
 }
 
 #[cfg(test)]

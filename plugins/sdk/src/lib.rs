@@ -35,6 +35,8 @@
 mod arena;
 #[doc(hidden)]
 pub mod bindings;
+#[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
+pub mod conformance;
 mod convert;
 pub mod dates;
 mod element;
