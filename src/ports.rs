@@ -159,6 +159,8 @@ pub struct Grants {
     /// Origins out of the instance's configuration, e.g. `http://127.0.0.1:8080`; scheme, host and port must match.
     pub origins: Vec<String>,
     pub secrets: HashMap<String, Secret>,
+    /// What `{{secret:oauth2.access_token}}` is obtained with, where the instance sets it.
+    pub oauth2: Option<RefreshGrant>,
     /// Names the vendor account whose budget and concurrency are shared, over all its instances.
     pub account: String,
     pub limits: Limits,
@@ -166,10 +168,20 @@ pub struct Grants {
     pub response_headers: Vec<String>,
 }
 
+/// The refresh-token grant of OAuth2 (RFC 6749, section 6), with the instance's values.
+#[derive(Debug)]
+pub struct RefreshGrant {
+    pub token_url: String,
+    pub client_id: Secret,
+    pub client_secret: Secret,
+    pub refresh_token: Secret,
+}
+
 /// Sends an element's requests.
 pub trait Vendor: Send + Sync {
     /// Waits for the account's budget and the lane's turn, fills placeholders, sends. A transport failure is a response
-    /// of status 0 with the reason as body; a request outside of the grants is a refusal and nothing was sent.
+    /// of status 0 with the reason as body; a request outside of the grants is a refusal and nothing was sent. A refused
+    /// refresh token is a response of status 401 that says so.
     fn send(&self, request: Request, grants: Arc<Grants>) -> BoxFuture<'static, Result<Response, Refusal>>;
     /// No request of this account leaves before `until`.
     fn pause(&self, account: &str, until: Timestamp);

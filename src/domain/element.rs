@@ -1,7 +1,9 @@
 //! A loaded component and what it says of itself.
 
 use serde_json::Value;
-pub use tidegate_contract::manifest::{Limits, Manifest, PageSize, Property, PropertyKind, Resource};
+pub use tidegate_contract::manifest::{
+    ACCESS_TOKEN, Limits, Manifest, Oauth2, PageSize, Property, PropertyKind, Resource,
+};
 
 use super::id::Digest;
 

@@ -10,10 +10,10 @@ use url::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Gateway;
-use crate::domain::element::{Element, PropertyKind};
+use crate::domain::element::{ACCESS_TOKEN, Element, Oauth2, PropertyKind};
 use crate::domain::instance::Instance;
 use crate::domain::secret::Secret;
-use crate::ports::Grants;
+use crate::ports::{Grants, RefreshGrant};
 
 /// An instance's element with all that its runs need.
 #[derive(Clone)]
@@ -96,13 +96,17 @@ impl Gateway {
             .iter()
             .filter_map(|key| configuration.get(key)?.as_str());
         let origins = origins.filter_map(origin_of).collect();
+        let oauth2 = manifest.oauth2.as_ref();
+        let oauth2 = oauth2.and_then(|oauth2| refresh_grant(oauth2, &configuration, &secrets));
         let mut names: Vec<&str> = secrets.keys().map(String::as_str).collect();
+        names.extend(oauth2.as_ref().map(|_| ACCESS_TOKEN));
         names.sort_unstable();
         configuration.insert("$secrets".into(), Value::from(names));
         let grants = Grants {
             hosts: manifest.hosts.clone(),
             origins,
             secrets,
+            oauth2,
             account,
             limits: manifest.limits.clone(),
             response_headers: manifest.response_headers.clone(),
@@ -129,6 +133,23 @@ impl Gateway {
     }
 }
 
+/// What access tokens are obtained with; `None` unless all of it is set.
+fn refresh_grant(
+    oauth2: &Oauth2,
+    configuration: &Map<String, Value>,
+    secrets: &HashMap<String, Secret>,
+) -> Option<RefreshGrant> {
+    let text = |key: &str| configuration.get(key).and_then(Value::as_str);
+    let secret = |key: &str| secrets.get(key).cloned().or_else(|| text(key).map(Secret::new));
+    let filled = |key: &str| secret(key).filter(|value| !value.expose().trim().is_empty());
+    Some(RefreshGrant {
+        token_url: oauth2.url(text)?,
+        client_id: filled(&oauth2.client_id)?,
+        client_secret: filled(&oauth2.client_secret)?,
+        refresh_token: filled(&oauth2.refresh_token)?,
+    })
+}
+
 /// `https://ww2.autotask.net/Mvc/x` -> `https://ww2.autotask.net`
 fn origin_of(text: &str) -> Option<String> {
     let url = Url::parse(text).ok()?;
@@ -141,5 +162,42 @@ fn typed(kind: PropertyKind, value: Value) -> Value {
         (PropertyKind::Boolean, Value::String(text)) => text.trim().parse::<bool>().map_or(value, Value::Bool),
         (PropertyKind::Integer, Value::String(text)) => text.trim().parse::<i64>().map_or(value, Value::from),
         _ => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn access_tokens_are_asked_for_where_all_three_properties_are_set() {
+        let oauth2 = Oauth2 {
+            token_url: "/token".into(),
+            token_url_from: Some("url".into()),
+            client_id: "id".into(),
+            client_secret: "secret".into(),
+            refresh_token: "refresh".into(),
+        };
+        let grant = |configuration: Value, names: &[&str]| {
+            let secrets = names.iter().map(|name| ((*name).to_owned(), Secret::new(*name)));
+            refresh_grant(&oauth2, configuration.as_object().unwrap(), &secrets.collect())
+        };
+        let all = json!({"url": "https://vendor.example/", "id": "me"});
+        let found = grant(all.clone(), &["secret", "refresh"]).unwrap();
+        assert_eq!(found.token_url, "https://vendor.example/token");
+        let values = [&found.client_id, &found.client_secret, &found.refresh_token].map(Secret::expose);
+        assert_eq!(values, ["me", "secret", "refresh"]);
+        assert!(grant(all.clone(), &["secret"]).is_none());
+        assert!(grant(all, &[]).is_none());
+        assert!(
+            grant(
+                json!({"url": "https://vendor.example", "id": " "}),
+                &["secret", "refresh"]
+            )
+            .is_none()
+        );
+        assert!(grant(json!({"id": "me"}), &["secret", "refresh"]).is_none());
     }
 }
