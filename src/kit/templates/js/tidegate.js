@@ -4,6 +4,16 @@
 
 import { log as line } from 'tidegate:element/log@1.0.0';
 
+/** The longest id that the gateway takes. */
+const ID_BYTES = 1024;
+/** The most requests that a step may send. */
+const REQUESTS_MAX = 16;
+const U16_MAX = 0xffff;
+const U32_MAX = 0xffff_ffff;
+/** 285,000 years: any moment that a vendor could mean. */
+const MS_MAX = Number.MAX_SAFE_INTEGER;
+const { Date } = globalThis;
+
 /** Lines for the operator's log. Few people read it: a user should get a problem or a fault. */
 export const log = Object.fromEntries(
   ['debug', 'info', 'warn', 'error'].map((level) => [level, (message) => line(level, String(message))]),
@@ -55,7 +65,7 @@ export class Fault extends Error {
 export function faultOf(response, vendor = 'the vendor') {
   const { status } = response;
   if (status >= 200 && status < 300) return null;
-  const excerpt = response.text().trim().slice(0, 200);
+  const excerpt = Array.from(response.text().trim().slice(0, 400)).slice(0, 200).join('');
   const said = `${vendor} answered HTTP ${status}${excerpt && `: ${excerpt}`}`;
   const seconds = Number.parseInt(response.headers['retry-after'], 10);
   const afterSeconds = seconds >= 0 ? Math.min(seconds, U32_MAX) : undefined;
@@ -233,8 +243,6 @@ const toBytes = (value) => encoder.encode(canonical(value));
 
 // -------------------------------------------------------------------------------------------------- the component
 
-const U32_MAX = 0xffff_ffff;
-
 /** What the component exports, for a module with `begin` and `advance` and the text of its manifest. Used by build.js. */
 export function component(element, manifest) {
   return {
@@ -246,6 +254,24 @@ export function component(element, manifest) {
     },
   };
 }
+
+// What the gateway does not give to an element would be a lie or a trap: here it is an exception.
+const nothing = () => {
+  throw new Error('an element has no clock, no dice, no timers and no network: `run.nowMs` is the time');
+};
+for (const [owner, names] of [
+  [globalThis, ['setTimeout', 'setInterval', 'fetch']],
+  [Date, ['now']],
+  [Math, ['random']],
+  [performance, ['now']],
+  [crypto, ['getRandomValues', 'randomUUID']],
+]) {
+  for (const name of names) Object.defineProperty(owner, name, { value: nothing });
+}
+globalThis.Date = new Proxy(Date, {
+  apply: nothing,
+  construct: (target, values, self) => (values.length ? Reflect.construct(target, values, self) : nothing()),
+});
 
 /** A trap tells nobody anything: whatever is thrown becomes a fault. */
 function answer(call) {
@@ -308,10 +334,10 @@ function responseIn({ id, status, headers, body }) {
     body,
     text: () => new TextDecoder().decode(body),
     json: () =>
-      orElse(() => parseJson(body), (error) => {
+      orElse(() => parseJson(body), () => {
         const start = new TextDecoder().decode(body.subarray(0, 100)).trim();
         const found = start ? `\`${start}\`… (${body.length} bytes)` : 'an empty body';
-        throw Fault.retry('answer-unreadable', `the vendor answered HTTP ${status} with ${found}, which is not JSON: ${error.message}`);
+        throw Fault.retry('answer-unreadable', `the vendor answered HTTP ${status} with ${found}, which is no JSON that could be read`);
       }),
   };
 }
@@ -328,12 +354,21 @@ function stepOut(step) {
   return {
     next: following,
     ...recordsOut(records),
-    ids: ids.map((id, index) => idOut(id, `step.ids[${index}]`)),
+    ids: unlike(ids.map((id, index) => idOut(id, `step.ids[${index}]`))),
     problems: problems.map((problem, index) => textsOut(problem, ['subject', 'code', 'message'], `step.problems[${index}]`)),
     checkpoint: checkpoint === undefined || checkpoint === null ? undefined : toBytes(checkpoint),
     memo: memo === undefined ? undefined : memo === null ? new Uint8Array() : toBytes(memo),
     state: following.tag === 'done' ? new Uint8Array() : toBytes(state),
   };
+}
+
+function unlike(ids) {
+  const seen = new Set();
+  for (const id of ids) {
+    if (seen.has(id)) throw Fault.broken('same-id', `two records of one page have the id \`${id}\``);
+    seen.add(id);
+  }
+  return ids;
 }
 
 const wrong = (place, found, expected) => {
@@ -343,9 +378,11 @@ const wrong = (place, found, expected) => {
 
 function nextOut(send, waitMs) {
   if (send !== undefined && waitMs !== undefined) throw wrong('step.waitMs', waitMs, 'nothing beside `send`');
-  if (waitMs !== undefined) return { tag: 'wait-ms', val: waitMs };
+  if (waitMs !== undefined) return { tag: 'wait-ms', val: whole(waitMs, U32_MAX, 'step.waitMs') };
   if (send === undefined) return { tag: 'done' };
-  if (!Array.isArray(send) || send.length === 0) throw wrong('step.send', send, 'a list of requests');
+  if (!Array.isArray(send) || send.length === 0 || send.length > REQUESTS_MAX) {
+    throw wrong('step.send', send, `a list of 1 to ${REQUESTS_MAX} requests`);
+  }
   return { tag: 'send', val: send.map(requestOut) };
 }
 
@@ -353,33 +390,47 @@ function requestOut(request, index) {
   const { id = index, method = 'GET', headers = {}, body, cost = 1, lane = '' } = request;
   const { idempotent = method === 'GET' } = request;
   if (typeof request.url !== 'string') throw wrong(`step.send[${index}].url`, request.url, 'a text');
-  const isJson = body !== undefined && typeof body !== 'string' && !(body instanceof Uint8Array);
+  const isJson = body !== undefined && body !== null && typeof body !== 'string' && !(body instanceof Uint8Array);
   const pairs = Object.entries(headers).map(([name, value]) => ({ name, value: String(value) }));
   if (isJson && !pairs.some(({ name }) => name.toLowerCase() === 'content-type')) {
     pairs.push({ name: 'Content-Type', value: 'application/json' });
   }
-  return { id, method, url: request.url, headers: pairs, body: bodyOut(body, isJson), idempotent, cost, lane };
+  return {
+    id: whole(id, U32_MAX, `step.send[${index}].id`),
+    method: String(method),
+    url: request.url,
+    headers: pairs,
+    body: bodyOut(body, isJson),
+    idempotent: Boolean(idempotent),
+    cost: whole(cost, U16_MAX, `step.send[${index}].cost`),
+    lane: String(lane),
+  };
+}
+
+function whole(value, most, place) {
+  if (!Number.isInteger(value) || value < 0 || value > most) throw wrong(place, value, `a whole number from 0 to ${most}`);
+  return value;
 }
 
 function bodyOut(body, isJson) {
   if (isJson) return toBytes(body);
-  return typeof body === 'string' ? encoder.encode(body) : body;
+  return typeof body === 'string' ? encoder.encode(body) : (body ?? undefined);
 }
 
 /** Ids and bodies one after the other in one list of bytes, and their lengths. */
 function recordsOut(records) {
   const texts = [];
-  const seen = new Set();
+  const ids = [];
   for (const [index, { id, body, deleted }] of records.entries()) {
     const place = `step.records[${index}]`;
     const name = idOut(id, `${place}.id`);
-    if (seen.has(name)) throw Fault.broken('same-id', `two records of one page have the id \`${name}\``);
-    seen.add(name);
+    ids.push(name);
     const hasBody = body !== undefined && body !== null;
     if (!hasBody && !deleted) throw wrong(`${place}.body`, body, 'an object, or `deleted: true`');
     if (hasBody && (typeof body !== 'object' || Array.isArray(body))) throw wrong(`${place}.body`, body, 'an object');
     texts.push(name, hasBody ? canonical(body) : '');
   }
+  unlike(ids);
   const bytes = encoder.encode(texts.join(''));
   const isAscii = bytes.length === texts.reduce((sum, text) => sum + text.length, 0);
   const length = (text) => (isAscii ? text.length : encoder.encode(text).length);
@@ -388,21 +439,23 @@ function recordsOut(records) {
     bodyLength: length(texts[2 * index + 1]),
     created: momentOut(created),
     updated: momentOut(updated),
-    deleted,
+    deleted: Boolean(deleted),
   }));
   return { bytes, items };
 }
 
 function idOut(id, place) {
-  if (['number', 'bigint'].includes(typeof id)) return String(id);
-  if (typeof id !== 'string' || id === '') throw wrong(place, id, 'a text or a number');
-  return id;
+  const text = ['number', 'bigint', 'string'].includes(typeof id) ? String(id) : '';
+  if (text === '' || text.length > ID_BYTES / 3 && encoder.encode(text).length > ID_BYTES) {
+    throw wrong(place, id, `a text or a number, of 1 to ${ID_BYTES} bytes`);
+  }
+  return text.toWellFormed();
 }
 
 /** A number is milliseconds; a text is read if it is ISO 8601, and else left to the pattern that the user configured. */
 function momentOut(value) {
   if (value === null || value === undefined) return { tag: 'none' };
-  if (typeof value === 'number') return { tag: 'at-ms', val: BigInt(Math.trunc(value)) };
+  if (typeof value === 'number') return { tag: 'at-ms', val: BigInt(Math.max(-MS_MAX, Math.min(Math.trunc(value), MS_MAX))) };
   const text = String(value).trim();
   if (!text) return { tag: 'none' };
   const milliseconds = parseIso(text);
@@ -420,10 +473,11 @@ function textsOut(object, keys, place) {
 
 function faultOut({ remedy, code, message, afterSeconds, detail }) {
   const isTimed = remedy === 'retry' || remedy === 'rate-limited';
+  const seconds = afterSeconds === undefined ? undefined : Math.max(0, Math.min(Math.trunc(afterSeconds), U32_MAX));
   return {
-    remedy: isTimed ? { tag: remedy, val: afterSeconds } : { tag: remedy },
-    code,
-    message: message.toWellFormed(),
+    remedy: isTimed ? { tag: remedy, val: seconds } : { tag: remedy },
+    code: String(code),
+    message: String(message),
     detail: detail === undefined ? undefined : toBytes(detail),
   };
 }

@@ -50,8 +50,9 @@ def build(manifest, target):
 
 
 def run(command):
-    # Sets and dicts are in the same order in every build, for the component is a snapshot of a running Python.
-    status = subprocess.run(list(map(str, command)), env=os.environ | {"PYTHONHASHSEED": "0"}).returncode
+    # So that componentize-py finds the packages of requirements.txt.
+    environment = os.environ | {"VIRTUAL_ENV": str(Path(".venv").resolve())}
+    status = subprocess.run(list(map(str, command)), env=environment).returncode
     if status:
         sys.exit(f"`{' '.join(map(str, command))}` failed with status {status}")
 

@@ -2,10 +2,14 @@
 secrets, addresses, dates, paging). It hides wit/element.wit: bytes, lengths and variants end here.
 Must not know any vendor, and must not be changed in a project: `tidegate element new` puts the newest here."""
 
+import _strptime  # noqa: F401 (`datetime.strptime` imports it when it is first called, which is too late)
+import importlib.machinery
 import json
 import re
-import traceback
+import sys
+import time
 from datetime import datetime, timedelta
+from itertools import accumulate
 from types import SimpleNamespace
 from urllib.parse import quote
 
@@ -13,25 +17,36 @@ from componentize_py_types import Err
 from wit_world.imports import log as host
 from wit_world.imports import types as wit
 
+# An encoding is imported when it is first used, which is too late in a component.
+for encoding in ("ascii", "cp1252", "latin-1", "utf-8", "utf-8-sig", "utf-16"):
+    "".encode(encoding)
+
+# The longest id that the gateway takes.
+ID_BYTES = 1024
+# The most requests that a step may send.
+REQUESTS_MAX = 16
+U16_MAX, U32_MAX = 0xFFFF, 0xFFFF_FFFF
+# 285,000 years: any moment that a vendor could mean.
+MS_MAX = 2**53 - 1
 
 class log:
     """Lines for the operator's log. Few people read it: a user should get a problem or a fault."""
 
     @staticmethod
     def debug(message):
-        host.log(host.Level.DEBUG, str(message))
+        host.log(host.Level.DEBUG, text_out(message))
 
     @staticmethod
     def info(message):
-        host.log(host.Level.INFO, str(message))
+        host.log(host.Level.INFO, text_out(message))
 
     @staticmethod
     def warn(message):
-        host.log(host.Level.WARN, str(message))
+        host.log(host.Level.WARN, text_out(message))
 
     @staticmethod
     def error(message):
-        host.log(host.Level.ERROR, str(message))
+        host.log(host.Level.ERROR, text_out(message))
 
 
 # ---------------------------------------------------------------------------------------------------------- faults
@@ -223,13 +238,27 @@ def terms(where):
 # ------------------------------------------------------------------------------------------------------------ JSON
 
 
+# Levels of arrays and objects. Many more of them, and the parser would run out of stack, which nobody could catch.
+DEPTH_MAX = 128
+LEVEL = {ord(bracket): 1 if bracket in "[{" else -1 for bracket in "[]{}"}
+NO_BRACKETS = bytes(set(range(256)) - LEVEL.keys())
+
+
 def parse_json(data):
     """JSON. Whole numbers keep all their digits."""
-    text = data if isinstance(data, str) else str(data, "utf-8-sig")
-    try:
-        return json.loads(text, parse_constant=no_json)
-    except RecursionError as error:
-        raise ValueError("too many levels of arrays and objects") from error
+    data = data.encode() if isinstance(data, str) else data
+    if depth(data) > DEPTH_MAX:
+        raise ValueError(f"more than {DEPTH_MAX} levels of arrays and objects")
+    return json.loads(str(data, "utf-8-sig"), parse_constant=no_json)
+
+
+def depth(data):
+    """How many brackets are open at a time, those in texts left out. Nothing here is a loop in Python: a page has thousands."""
+    if data.count(b"[") + data.count(b"{") <= DEPTH_MAX:
+        return 0
+    without_escapes = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    brackets = b"".join(without_escapes.split(b'"')[::2]).translate(None, NO_BRACKETS)
+    return max(accumulate(map(LEVEL.__getitem__, brackets)), default=0)
 
 
 def no_json(name):
@@ -274,6 +303,7 @@ def component(element, manifest):
 
 def answer(call):
     """A trap tells nobody anything: whatever is raised becomes a fault."""
+    leave_the_world()
     try:
         return step_out(call())
     except Fault as fault:
@@ -284,9 +314,39 @@ def answer(call):
 
 
 def unexpected(error):
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.endswith("tidegate.py")]
-    where = f" ({frames[-1].name}, {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
+    """With the innermost line of the author's."""
+    where, trace = "", error.__traceback__
+    while trace:
+        code = trace.tb_frame.f_code
+        if code.co_filename != __file__:
+            where = f" ({code.co_name}, {code.co_filename.rpartition('/')[2]}:{trace.tb_lineno})"
+        trace = trace.tb_next
     return Fault.broken("exception", f"{type(error).__name__}: {error}{where}")
+
+
+class NoFiles:
+    """Asked for modules that were not imported when the component was built."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        raise ImportError(f"`{name}` is imported too late: import it at the top of a file, for an element has no files")
+
+
+def nothing(*arguments, **options):
+    raise RuntimeError("an element has no clock, no files and no network: `run.now_ms` is the time")
+
+
+def audit(event, arguments):
+    if event == "open" or event.startswith(("os.", "socket.", "subprocess.")):
+        nothing()
+
+
+def leave_the_world():
+    """What the gateway does not give to an element would be a trap: here it becomes an exception."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not importlib.machinery.PathFinder] + [NoFiles]
+    for name in ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "sleep"):
+        setattr(time, name, nothing)
+    sys.addaudithook(audit)
 
 
 def run_in(run):
@@ -355,7 +415,7 @@ class Response:
         except ValueError as error:
             start = self.body[:100].decode(errors="replace").strip()
             found = f"`{start}`… ({len(self.body)} bytes)" if start else "an empty body"
-            said = f"the vendor answered HTTP {self.status} with {found}, which is not JSON: {error}"
+            said = f"the vendor answered HTTP {self.status} with {found}, which is no JSON that could be read"
             raise Fault.retry("answer-unreadable", said) from error
 
 
@@ -376,12 +436,21 @@ def step_out(step):
         next=following,
         bytes=data,
         items=items,
-        ids=[id_out(id, f"step.ids[{index}]") for index, id in enumerate(step.get("ids", []))],
+        ids=unlike(id_out(id, f"step.ids[{index}]") for index, id in enumerate(step.get("ids", []))),
         problems=[problem_out(problem, f"step.problems[{index}]") for index, problem in enumerate(step.get("problems", []))],
         checkpoint=None if checkpoint is None else to_bytes(checkpoint),
         memo=memo_out(step),
         state=b"" if isinstance(following, wit.Next_Done) else to_bytes(step.get("state")),
     )
+
+
+def unlike(ids):
+    seen = set()
+    for id in (ids := list(ids)):
+        if id in seen:
+            raise Fault.broken("same-id", f"two records of one page have the id `{id}`")
+        seen.add(id)
+    return ids
 
 
 def wrong(place, found, expected):
@@ -392,11 +461,11 @@ def next_out(send, wait_ms):
     if send is not None and wait_ms is not None:
         raise wrong("step.wait_ms", wait_ms, "nothing beside `send`")
     if wait_ms is not None:
-        return wit.Next_WaitMs(wait_ms)
+        return wit.Next_WaitMs(whole(wait_ms, U32_MAX, "step.wait_ms"))
     if send is None:
         return wit.Next_Done()
-    if not isinstance(send, list) or not send:
-        raise wrong("step.send", send, "a list of requests")
+    if not isinstance(send, list) or not 1 <= len(send) <= REQUESTS_MAX:
+        raise wrong("step.send", send, f"a list of 1 to {REQUESTS_MAX} requests")
     return wit.Next_Send([request_out(request, index) for index, request in enumerate(send)])
 
 
@@ -404,46 +473,54 @@ def request_out(request, index):
     method, body = request.get("method", "GET"), request.get("body")
     if not isinstance(request.get("url"), str):
         raise wrong(f"step.send[{index}].url", request.get("url"), "a text")
-    headers = [wit.Header(name, str(value)) for name, value in request.get("headers", {}).items()]
+    headers = [wit.Header(text_out(name), text_out(value)) for name, value in request.get("headers", {}).items()]
     is_json = body is not None and not isinstance(body, (str, bytes))
     if is_json and not any(header.name.lower() == "content-type" for header in headers):
         headers.append(wit.Header("Content-Type", "application/json"))
     return wit.Request(
-        id=request.get("id", index),
-        method=method,
-        url=request["url"],
+        id=whole(request.get("id", index), U32_MAX, f"step.send[{index}].id"),
+        method=text_out(method),
+        url=text_out(request["url"]),
         headers=headers,
         body=to_bytes(body) if is_json else body.encode() if isinstance(body, str) else body,
-        idempotent=request.get("idempotent", method == "GET"),
-        cost=request.get("cost", 1),
-        lane=request.get("lane", ""),
+        idempotent=bool(request.get("idempotent", method == "GET")),
+        cost=whole(request.get("cost", 1), U16_MAX, f"step.send[{index}].cost"),
+        lane=text_out(request.get("lane", "")),
     )
 
 
 def records_out(records):
     """Ids and bodies one after the other in one piece of bytes, and their lengths."""
-    parts, items, seen = [], [], set()
+    parts, items, ids = [], [], []
     for index, found in enumerate(records):
         place = f"step.records[{index}]"
         id, body, deleted = id_out(found.get("id"), f"{place}.id"), found.get("body"), found.get("deleted", False)
-        if id in seen:
-            raise Fault.broken("same-id", f"two records of one page have the id `{id}`")
-        seen.add(id)
+        ids.append(id)
         if not isinstance(body, dict) and not (body is None and deleted):
             raise wrong(f"{place}.body", body, "a dict" if deleted else "a dict, or `deleted`: True")
         pair = [id.encode(), b"" if body is None else to_bytes(body)]
         parts += pair
         created, updated = moment_out(found.get("created")), moment_out(found.get("updated"))
-        items.append(wit.Item(len(pair[0]), len(pair[1]), created, updated, deleted))
+        items.append(wit.Item(len(pair[0]), len(pair[1]), created, updated, bool(deleted)))
+    unlike(ids)
     return b"".join(parts), items
 
 
+def text_out(value):
+    """Half a character (an unpaired surrogate) has no form in UTF-8: a question mark stands for it."""
+    return str(value).encode(errors="replace").decode()
+
+
+def whole(value, most, place):
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        raise wrong(place, value, f"a whole number from 0 to {most}")
+    return value
+
+
 def id_out(id, place):
-    if isinstance(id, int) and not isinstance(id, bool):
-        return str(id)
-    if not isinstance(id, str) or not id:
-        raise wrong(place, id, "a text or a whole number")
-    return id
+    if isinstance(id, bool) or not isinstance(id, (int, str)) or not 1 <= len(text_out(id).encode()) <= ID_BYTES:
+        raise wrong(place, id, f"a text or a whole number, of 1 to {ID_BYTES} bytes")
+    return text_out(id)
 
 
 def moment_out(value):
@@ -451,8 +528,8 @@ def moment_out(value):
     if value is None:
         return wit.Moment_None_()
     if isinstance(value, (int, float)):
-        return wit.Moment_AtMs(int(value))
-    text = str(value).strip()
+        return wit.Moment_AtMs(max(-MS_MAX, min(int(value), MS_MAX)))
+    text = text_out(value).strip()
     if not text:
         return wit.Moment_None_()
     milliseconds = parse_iso(text)
@@ -470,7 +547,7 @@ def problem_out(problem, place):
     for key in ("subject", "code", "message"):
         if problem.get(key) is None:
             raise wrong(f"{place}.{key}", problem.get(key), "a text")
-    return wit.Problem(*(str(problem[key]) for key in ("subject", "code", "message")))
+    return wit.Problem(*(text_out(problem[key]) for key in ("subject", "code", "message")))
 
 
 REMEDIES = {
@@ -482,11 +559,14 @@ REMEDIES = {
 
 
 def fault_out(fault):
+    seconds = fault.after_seconds
+    if seconds is not None:
+        seconds = max(0, min(int(seconds), U32_MAX))
     if fault.remedy == "retry":
-        remedy = wit.Remedy_Retry(fault.after_seconds)
+        remedy = wit.Remedy_Retry(seconds)
     elif fault.remedy == "rate-limited":
-        remedy = wit.Remedy_RateLimited(fault.after_seconds)
+        remedy = wit.Remedy_RateLimited(seconds)
     else:
         remedy = REMEDIES[fault.remedy]()
-    message = fault.message.encode(errors="replace").decode()
-    return wit.Fault(remedy, fault.code, message, None if fault.detail is None else to_bytes(fault.detail))
+    detail = None if fault.detail is None else to_bytes(fault.detail)
+    return wit.Fault(remedy, text_out(fault.code), text_out(fault.message), detail)
