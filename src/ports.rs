@@ -1,7 +1,7 @@
 //! What the services need from outside, as traits. Each says what its caller can rely on.
 //! No implementation here, and no name of a concrete adapter.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +9,9 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use crate::domain::delivery::{Delivery, OutboxId, Outgoing};
-use crate::domain::element::{Element, Limits};
+use crate::domain::element::Element;
 use crate::domain::event::Notification;
+pub use crate::domain::grants::{Grants, RefreshGrant};
 use crate::domain::id::{Digest, InstanceId, ResourceKey};
 use crate::domain::instance::Instance;
 use crate::domain::poll::ResourceState;
@@ -150,32 +151,6 @@ pub trait Store: Send + Sync + 'static {
 }
 
 // --- HTTP ----------------------------------------------------------------------------------------------------------
-
-/// What one instance of an element may reach, and what fills its placeholders.
-#[derive(Debug)]
-pub struct Grants {
-    /// Host patterns of the manifest: a name, or `*.example.com`. Reached by https only.
-    pub hosts: Vec<String>,
-    /// Origins out of the instance's configuration, e.g. `http://127.0.0.1:8080`; scheme, host and port must match.
-    pub origins: Vec<String>,
-    pub secrets: HashMap<String, Secret>,
-    /// What `{{secret:oauth2.access_token}}` is obtained with, where the instance sets it.
-    pub oauth2: Option<RefreshGrant>,
-    /// Names the vendor account whose budget and concurrency are shared, over all its instances.
-    pub account: String,
-    pub limits: Limits,
-    /// Response headers that the element wants, in lower case; `date` always comes.
-    pub response_headers: Vec<String>,
-}
-
-/// The refresh-token grant of OAuth2 (RFC 6749, section 6), with the instance's values.
-#[derive(Debug)]
-pub struct RefreshGrant {
-    pub token_url: String,
-    pub client_id: Secret,
-    pub client_secret: Secret,
-    pub refresh_token: Secret,
-}
 
 /// Sends an element's requests.
 pub trait Vendor: Send + Sync {

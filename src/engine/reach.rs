@@ -1,58 +1,85 @@
-//! What an element is told of an instance's configuration, and the addresses and the account that follow from it.
-//! Must not see a secret: only the names of those that are set.
+//! What an element is told of an instance's configuration, and what it may reach with it.
+//! Must not show a secret: of those that are set, the element gets the names.
+
+use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::domain::element::{Manifest, Property, PropertyKind};
+use crate::domain::element::{ACCESS_TOKEN, Manifest, Oauth2, Property, PropertyKind};
+use crate::domain::grants::{Grants, RefreshGrant};
+use crate::domain::secret::Secret;
 
 /// Names of the secrets that are set are listed under this key of the configuration.
 const SECRETS_KEY: &str = "$secrets";
 
 /// What follows from a configuration.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Told {
-    /// As the WIT's `run.configuration` describes it, without the names of secrets.
-    pub configuration: Map<String, Value>,
-    /// Names the vendor's account.
-    pub account: String,
-    /// Origins that the configuration allows.
-    pub origins: Vec<String>,
+    /// The configuration without secrets and without their names.
+    pub plain: Map<String, Value>,
+    pub grants: Grants,
 }
 
 impl Told {
     /// `value` gives what is set for a property that is no secret; the manifest's default stands in for what is not.
     #[must_use]
-    pub fn of(manifest: &Manifest, value: impl Fn(&Property) -> Option<Value>) -> Self {
-        let mut configuration = Map::new();
+    pub fn of(
+        manifest: &Manifest,
+        value: impl Fn(&Property) -> Option<Value>,
+        secrets: HashMap<String, Secret>,
+    ) -> Self {
+        let mut plain = Map::new();
         for property in manifest.properties.iter().filter(|property| !property.secret) {
             if let Some(value) = value(property).or_else(|| property.default.clone()) {
-                configuration.insert(property.key.clone(), typed(property.kind, value));
+                plain.insert(property.key.clone(), typed(property.kind, value));
             }
         }
-        let parts = manifest.account.iter().filter_map(|key| configuration.get(key));
+        let parts = manifest.account.iter().filter_map(|key| plain.get(key));
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let account = parts.fold(manifest.key.clone(), |name, value| format!("{name}|{}", text(value)));
         let urls = manifest.hosts_from.iter();
-        let origins = urls
-            .filter_map(|key| origin_of(configuration.get(key)?.as_str()?))
-            .collect();
-        Self {
-            configuration,
-            account,
+        let origins = urls.filter_map(|key| origin_of(plain.get(key)?.as_str()?)).collect();
+        let oauth2 = manifest.oauth2.as_ref();
+        let grants = Grants {
+            hosts: manifest.hosts.clone(),
             origins,
-        }
+            oauth2: oauth2.and_then(|oauth2| refresh_grant(oauth2, &plain, &secrets)),
+            secrets,
+            account,
+            limits: manifest.limits.clone(),
+            response_headers: manifest.response_headers.clone(),
+        };
+        Self { plain, grants }
     }
 
-    /// The configuration as the element gets it.
+    /// As the WIT's `run.configuration` describes it.
     #[must_use]
-    pub fn with_secrets<'n>(&self, names: impl Iterator<Item = &'n str>) -> Value {
-        let mut names: Vec<&str> = names.collect();
+    pub fn configuration(&self) -> Value {
+        let mut names: Vec<&str> = self.grants.secrets.keys().map(String::as_str).collect();
+        names.extend(self.grants.oauth2.as_ref().map(|_| ACCESS_TOKEN));
         names.sort_unstable();
-        let mut configuration = self.configuration.clone();
+        let mut configuration = self.plain.clone();
         configuration.insert(SECRETS_KEY.into(), names.into());
         Value::Object(configuration)
     }
+}
+
+/// What access tokens are obtained with; `None` unless all of it is set.
+fn refresh_grant(
+    oauth2: &Oauth2,
+    configuration: &Map<String, Value>,
+    secrets: &HashMap<String, Secret>,
+) -> Option<RefreshGrant> {
+    let text = |key: &str| configuration.get(key).and_then(Value::as_str);
+    let secret = |key: &str| secrets.get(key).cloned().or_else(|| text(key).map(Secret::new));
+    let filled = |key: &str| secret(key).filter(|value| !value.expose().trim().is_empty());
+    Some(RefreshGrant {
+        token_url: oauth2.url(text)?,
+        client_id: filled(&oauth2.client_id)?,
+        client_secret: filled(&oauth2.client_secret)?,
+        refresh_token: filled(&oauth2.refresh_token)?,
+    })
 }
 
 /// `https://ww2.autotask.net/Mvc/x` -> `https://ww2.autotask.net`
@@ -89,12 +116,44 @@ mod tests {
         });
         let (manifest, _) = Manifest::parse(document.to_string().as_bytes()).unwrap();
         let set = json!({"url": "https://a.example:8443/p?q", "user": "jo", "count": "7", "token": "hunter2"});
-        let told = Told::of(&manifest, |property| set.get(&property.key).cloned());
+        let secrets = HashMap::from(["token", "a"].map(|name| (name.to_owned(), Secret::new("hunter2"))));
+        let told = Told::of(&manifest, |property| set.get(&property.key).cloned(), secrets);
         let expected = json!({
             "url": "https://a.example:8443/p?q", "user": "jo", "count": 7, "all": true, "$secrets": ["a", "token"],
         });
-        assert_eq!(told.with_secrets(["token", "a"].into_iter()), expected);
-        assert_eq!(told.account, "x|https://a.example:8443/p?q|7");
-        assert_eq!(told.origins, ["https://a.example:8443"]);
+        assert_eq!(told.configuration(), expected);
+        assert!(!told.plain.contains_key("$secrets"));
+        assert_eq!(told.grants.account, "x|https://a.example:8443/p?q|7");
+        assert_eq!(told.grants.origins, ["https://a.example:8443"]);
+    }
+
+    #[test]
+    fn access_tokens_are_asked_for_where_all_three_properties_are_set() {
+        let oauth2 = Oauth2 {
+            token_url: "/token".into(),
+            token_url_from: Some("url".into()),
+            client_id: "id".into(),
+            client_secret: "secret".into(),
+            refresh_token: "refresh".into(),
+        };
+        let grant = |configuration: Value, names: &[&str]| {
+            let secrets = names.iter().map(|name| ((*name).to_owned(), Secret::new(*name)));
+            refresh_grant(&oauth2, configuration.as_object().unwrap(), &secrets.collect())
+        };
+        let all = json!({"url": "https://vendor.example/", "id": "me"});
+        let found = grant(all.clone(), &["secret", "refresh"]).unwrap();
+        assert_eq!(found.token_url, "https://vendor.example/token");
+        let values = [&found.client_id, &found.client_secret, &found.refresh_token].map(Secret::expose);
+        assert_eq!(values, ["me", "secret", "refresh"]);
+        assert!(grant(all.clone(), &["secret"]).is_none());
+        assert!(grant(all, &[]).is_none());
+        assert!(
+            grant(
+                json!({"url": "https://vendor.example", "id": " "}),
+                &["secret", "refresh"]
+            )
+            .is_none()
+        );
+        assert!(grant(json!({"id": "me"}), &["secret", "refresh"]).is_none());
     }
 }

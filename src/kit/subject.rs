@@ -182,6 +182,11 @@ fn carried(component: &[u8]) -> anyhow::Result<Vec<Named>> {
     Ok(section::read_cases(component)?.into_iter().map(named).collect())
 }
 
+/// The gateway would not take it, and says why.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Refused(pub(super) String);
+
 fn refusal(shown: &str, error: &LoadError) -> anyhow::Error {
     let mut words = error.to_string();
     let mut source = std::error::Error::source(error);
@@ -190,7 +195,7 @@ fn refusal(shown: &str, error: &LoadError) -> anyhow::Error {
         words.push_str(&error.to_string());
         source = error.source();
     }
-    anyhow::anyhow!("{shown} is refused, as the gateway would: {words}")
+    anyhow::Error::new(Refused(format!("{shown} is refused: {words}")))
 }
 
 /// When the youngest file was written that a component is made of. None: there is none that tells.

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value};
-use url::Url;
+use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Gateway;
-use crate::domain::element::{ACCESS_TOKEN, Element, Oauth2, PropertyKind};
+use crate::domain::element::{Element, Property};
 use crate::domain::instance::Instance;
 use crate::domain::secret::Secret;
-use crate::ports::{Grants, RefreshGrant};
+use crate::engine::reach::Told;
+use crate::ports::Grants;
 
 /// An instance's element with all that its runs need.
 #[derive(Clone)]
@@ -63,57 +63,30 @@ impl Gateway {
             .ok_or_else(|| Error::NotLoaded(instance.element.clone()))?;
         let manifest = &element.manifest;
         let operator = self.settings.element_configuration.get(&manifest.key);
-        let mut configuration = Map::new();
+        let set_by_operator = |property: &Property| {
+            operator
+                .filter(|_| property.operator)
+                .and_then(|operator| operator.get(&property.key))
+        };
         let mut secrets: HashMap<String, Secret> = HashMap::new();
-        for property in &manifest.properties {
-            let set_by_operator = || {
-                operator
-                    .filter(|_| property.operator)
-                    .and_then(|operator| operator.get(&property.key))
-            };
-            if property.secret {
-                if let Some(secret) = plain_secrets.get(&property.key) {
-                    secrets.insert(property.key.clone(), secret.clone());
-                } else if let Some(sealed) = instance.secrets.get(&property.key) {
-                    secrets.insert(property.key.clone(), self.unseal(&property.key, sealed)?);
-                } else if let Some(text) = set_by_operator() {
-                    secrets.insert(property.key.clone(), text.clone());
-                }
-            } else {
-                let value = instance.configuration.get(&property.key).cloned();
-                let value = value.or_else(|| set_by_operator().map(|text| Value::from(text.expose())));
-                if let Some(value) = value.or_else(|| property.default.clone()) {
-                    configuration.insert(property.key.clone(), typed(property.kind, value));
-                }
+        for property in manifest.properties.iter().filter(|property| property.secret) {
+            if let Some(secret) = plain_secrets.get(&property.key) {
+                secrets.insert(property.key.clone(), secret.clone());
+            } else if let Some(sealed) = instance.secrets.get(&property.key) {
+                secrets.insert(property.key.clone(), self.unseal(&property.key, sealed)?);
+            } else if let Some(text) = set_by_operator(property) {
+                secrets.insert(property.key.clone(), text.clone());
             }
         }
-        let origin = xxh3_64(Value::Object(configuration.clone()).to_string().as_bytes());
-        let account = manifest.account.iter().filter_map(|key| configuration.get(key));
-        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let account = account.fold(manifest.key.clone(), |name, value| format!("{name}|{}", text(value)));
-        let origins = manifest
-            .hosts_from
-            .iter()
-            .filter_map(|key| configuration.get(key)?.as_str());
-        let origins = origins.filter_map(origin_of).collect();
-        let oauth2 = manifest.oauth2.as_ref();
-        let oauth2 = oauth2.and_then(|oauth2| refresh_grant(oauth2, &configuration, &secrets));
-        let mut names: Vec<&str> = secrets.keys().map(String::as_str).collect();
-        names.extend(oauth2.as_ref().map(|_| ACCESS_TOKEN));
-        names.sort_unstable();
-        configuration.insert("$secrets".into(), Value::from(names));
-        let grants = Grants {
-            hosts: manifest.hosts.clone(),
-            origins,
-            secrets,
-            oauth2,
-            account,
-            limits: manifest.limits.clone(),
-            response_headers: manifest.response_headers.clone(),
+        let value = |property: &Property| {
+            let own = instance.configuration.get(&property.key).cloned();
+            own.or_else(|| set_by_operator(property).map(|text| Value::from(text.expose())))
         };
+        let told = Told::of(manifest, value, secrets);
+        let origin = xxh3_64(Value::Object(told.plain.clone()).to_string().as_bytes());
         Ok(Reach {
-            configuration: Value::Object(configuration),
-            grants: Arc::new(grants),
+            configuration: told.configuration(),
+            grants: Arc::new(told.grants),
             origin,
             element,
         })
@@ -130,74 +103,5 @@ impl Gateway {
 
     pub(crate) fn seal(&self, secret: &Secret) -> String {
         STANDARD.encode(self.vault.seal(secret.expose().as_bytes()))
-    }
-}
-
-/// What access tokens are obtained with; `None` unless all of it is set.
-fn refresh_grant(
-    oauth2: &Oauth2,
-    configuration: &Map<String, Value>,
-    secrets: &HashMap<String, Secret>,
-) -> Option<RefreshGrant> {
-    let text = |key: &str| configuration.get(key).and_then(Value::as_str);
-    let secret = |key: &str| secrets.get(key).cloned().or_else(|| text(key).map(Secret::new));
-    let filled = |key: &str| secret(key).filter(|value| !value.expose().trim().is_empty());
-    Some(RefreshGrant {
-        token_url: oauth2.url(text)?,
-        client_id: filled(&oauth2.client_id)?,
-        client_secret: filled(&oauth2.client_secret)?,
-        refresh_token: filled(&oauth2.refresh_token)?,
-    })
-}
-
-/// `https://ww2.autotask.net/Mvc/x` -> `https://ww2.autotask.net`
-fn origin_of(text: &str) -> Option<String> {
-    let url = Url::parse(text).ok()?;
-    url.has_host().then(|| url.origin().ascii_serialization())
-}
-
-/// Booleans and integers come as strings from Cloud Elements' clients; the element gets what its manifest says.
-fn typed(kind: PropertyKind, value: Value) -> Value {
-    match (kind, &value) {
-        (PropertyKind::Boolean, Value::String(text)) => text.trim().parse::<bool>().map_or(value, Value::Bool),
-        (PropertyKind::Integer, Value::String(text)) => text.trim().parse::<i64>().map_or(value, Value::from),
-        _ => value,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn access_tokens_are_asked_for_where_all_three_properties_are_set() {
-        let oauth2 = Oauth2 {
-            token_url: "/token".into(),
-            token_url_from: Some("url".into()),
-            client_id: "id".into(),
-            client_secret: "secret".into(),
-            refresh_token: "refresh".into(),
-        };
-        let grant = |configuration: Value, names: &[&str]| {
-            let secrets = names.iter().map(|name| ((*name).to_owned(), Secret::new(*name)));
-            refresh_grant(&oauth2, configuration.as_object().unwrap(), &secrets.collect())
-        };
-        let all = json!({"url": "https://vendor.example/", "id": "me"});
-        let found = grant(all.clone(), &["secret", "refresh"]).unwrap();
-        assert_eq!(found.token_url, "https://vendor.example/token");
-        let values = [&found.client_id, &found.client_secret, &found.refresh_token].map(Secret::expose);
-        assert_eq!(values, ["me", "secret", "refresh"]);
-        assert!(grant(all.clone(), &["secret"]).is_none());
-        assert!(grant(all, &[]).is_none());
-        assert!(
-            grant(
-                json!({"url": "https://vendor.example", "id": " "}),
-                &["secret", "refresh"]
-            )
-            .is_none()
-        );
-        assert!(grant(json!({"id": "me"}), &["secret", "refresh"]).is_none());
     }
 }
