@@ -100,7 +100,13 @@ fn write_table(code: &mut String, name: &str, root: &Path, parts: &[&str]) -> Re
     Ok(())
 }
 
+/// What is made by somebody who tries a template where it lies.
+const MADE: [&str; 5] = ["node_modules", "build", ".venv", "__pycache__", "target"];
+
 fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    if MADE.iter().any(|made| path.ends_with(made)) {
+        return Ok(());
+    }
     if !path.is_dir() {
         files.push(path.to_owned());
         return Ok(());

@@ -206,6 +206,15 @@ impl Examined {
     pub fn element(&self) -> &Arc<Element> {
         &self.0.element
     }
+
+    /// Bytes of memory that one call takes.
+    ///
+    /// # Errors
+    /// The call gave neither step nor fault.
+    pub fn memory_of(&self, run: &Run, call: &Call) -> Result<usize, CallError> {
+        let (outcome, cost) = self.0.measured_step(run, call);
+        outcome.map(|_| cost.memory_bytes)
+    }
 }
 
 impl Subject for Examined {

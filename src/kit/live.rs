@@ -11,7 +11,7 @@ use tidegate_contract::replay::Outcome;
 
 use super::ask::Asked;
 use super::watch::Watched;
-use crate::domain::run::{Fault, Next, Request, Response, Step};
+use crate::domain::run::{Next, Request, Response, Step};
 use crate::ports::{Call, CallError, Clock, Refusal, Vendor};
 
 /// Longest that one `wait-ms` may ask for, as in the gateway.
@@ -24,7 +24,8 @@ pub(super) enum End {
     Done,
     /// It would go on, but was asked to stop here.
     Cut,
-    Fault(Fault),
+    /// Which is in what was found.
+    Fault,
     Failed(CallError),
     /// It asked for what may not be sent.
     Refused(Refusal),
@@ -75,8 +76,8 @@ impl Live<'_> {
             let step = match outcome {
                 Ok(Ok(step)) => step,
                 Ok(Err(fault)) => {
-                    ran.found.fault = Some(fault.clone());
-                    ran.end = End::Fault(fault);
+                    ran.found.fault = Some(fault);
+                    ran.end = End::Fault;
                     return ran;
                 }
                 Err(failure) => {

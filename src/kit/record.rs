@@ -15,7 +15,7 @@ use super::live::End;
 use super::run::Trial;
 use super::scrub::Scrubber;
 use super::show::{self, Depth};
-use super::{Kit, Verdict};
+use super::{Kit, Verdict, screen};
 
 /// Headers of an answer that are left out of cases: one differs with every recording, the other is a secret.
 const HEADERS_LEFT_OUT: [&str; 2] = ["date", "set-cookie"];
@@ -32,7 +32,7 @@ impl Kit {
         let case = case(&trial, &arguments.name, &scrubber)?;
         check_replay(&trial, &case, &scrubber)?;
         check_secrets(&case, &scrubber)?;
-        let steps = case.exchanges.len();
+        let requests = case.exchanges.iter().flatten().count();
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory)?;
         }
@@ -46,8 +46,8 @@ impl Kit {
             self.out,
             "wrote {}: {}, without {}. Look at it before you commit it: the records are your account's.",
             path.display(),
-            super::screen::count(steps, "exchange"),
-            super::screen::count(trial.asked.secrets.len(), "secret"),
+            screen::count(requests, "request"),
+            screen::count(trial.asked.secrets.len(), "secret"),
         )?;
         Ok(verdict)
     }

@@ -92,6 +92,7 @@ impl Kit {
             case.failure = None;
             CaseFile { path, case }.save().map_err(anyhow::Error::msg)?;
             report.outcome = Outcome::Updated;
+            report.problems.clear();
         }
         if report.outcome == Outcome::Failed {
             report.log = log;
