@@ -1,8 +1,11 @@
 //! The command line. Parses and hands on; prints what is meant for people.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 
 use crate::config::ServeFlags;
+use crate::kit;
 
 /// Turns any vendor's API into a stream of created, updated and deleted events.
 #[derive(Parser, Debug)]
@@ -12,7 +15,8 @@ use crate::config::ServeFlags;
     after_help = "First steps:\n  \
         tidegate serve                    starts the gateway on 127.0.0.1:8080 with its memory in ./data\n  \
         curl http://127.0.0.1:8080/health says whether it is up\n  \
-        cat data/user.secret data/organization.secret   are what the Authorization header wants\n\n\
+        cat data/user.secret data/organization.secret   are what the Authorization header wants\n  \
+        tidegate element new my-crm       begins an element, the adapter for a vendor's API\n\n\
         README.md goes on from there: creating an instance, receiving events, writing an element."
 )]
 pub struct Cli {
@@ -31,4 +35,21 @@ pub enum Command {
         \"crm.autotask.integration.code\" = \"...\""
     )]
     Serve(Box<ServeFlags>),
+    /// Write an element: begin, build, check, test, record, compare
+    #[command(subcommand, after_help = kit::args::AFTER_HELP)]
+    Element(kit::args::Command),
+}
+
+/// Where the authoring kit keeps compiled components: in the user's cache directory, if there is one.
+#[must_use]
+pub fn kit_cache_dir() -> Option<PathBuf> {
+    let directory = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let caches = directory("XDG_CACHE_HOME")
+        .filter(|path| path.is_absolute())
+        .or_else(|| Some(directory("HOME")?.join(".cache")))?;
+    Some(caches.join("tidegate").join("compiled"))
 }

@@ -2,7 +2,7 @@
 //!
 //! The modules from the bottom up; each uses only those above it in this list (tests/layers.rs checks it):
 //! `domain` nouns · `engine` decisions, pure · `ports` what is needed from outside · `service` use cases ·
-//! `store`, `outbound`, `element_host`, `vault`, `clock` adapters · `api` REST · `config`, `telemetry`, `cli` · `app` wiring.
+//! `store`, `outbound`, `element_host`, `vault`, `clock` adapters · `api` REST · `config`, `telemetry` · `kit` authoring · `cli` · `app` wiring.
 //! ARCHITECTURE.md has the map and the life of one poll.
 
 pub mod domain;
@@ -21,5 +21,7 @@ pub mod api;
 pub mod cli;
 pub mod config;
 pub mod telemetry;
+
+pub mod kit;
 
 pub mod app;

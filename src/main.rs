@@ -1,16 +1,28 @@
-//! Arguments -> configuration -> log -> App -> run until a signal -> exit code.
+//! Arguments -> configuration -> log -> App -> run until a signal -> exit code. Or one command of the authoring kit.
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use tidegate::app::App;
-use tidegate::cli::{Cli, Command};
+use tidegate::app::{App, BUILTIN};
+use tidegate::cli::{self, Cli, Command};
 use tidegate::config::Config;
+use tidegate::kit::{self, Surroundings};
 use tidegate::telemetry;
 
 fn main() -> ExitCode {
-    let Command::Serve(flags) = Cli::parse().command;
-    match serve(&flags) {
+    let result = match Cli::parse().command {
+        Command::Serve(flags) => serve(&flags),
+        Command::Element(command) => {
+            return kit::run(
+                command,
+                Surroundings {
+                    builtin: BUILTIN,
+                    cache_dir: cli::kit_cache_dir(),
+                },
+            );
+        }
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);

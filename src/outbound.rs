@@ -1,10 +1,11 @@
 //! The gateway's way out: an element's requests to vendors, and notifications to callbacks, over reqwest.
-//! Decides nothing about retries and keeps nothing; what may leave is judged by `engine::egress`.
+//! Decides nothing about retries and keeps nothing but access tokens, in memory; what may leave is judged by `engine::egress`.
 //!
 //! Every address is judged, whoever names it: base URLs and callbacks are user input. A name is resolved by our own
 //! resolver, which hands on allowed addresses alone, so that what was judged is what is dialled.
 
 mod callback;
+mod oauth2;
 mod reason;
 mod resolve;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use reqwest::redirect::Policy;
 use crate::domain::run::{Request, Response};
 use crate::domain::time::Timestamp;
 use crate::ports::{Answer, Callback, Clock, Grants, Post, Refusal, Vendor};
+use oauth2::Tokens;
 use resolve::Guard;
 use turns::Turns;
 
@@ -82,6 +84,7 @@ struct Shared {
     client: reqwest::Client,
     guard: Guard,
     turns: Turns,
+    tokens: Tokens,
     options: Options,
 }
 
@@ -106,7 +109,8 @@ impl Outbound {
         let shared = Shared {
             client,
             guard,
-            turns: Turns::new(clock),
+            turns: Turns::new(clock.clone()),
+            tokens: Tokens::new(clock),
             options,
         };
         Ok(Arc::new(Self {

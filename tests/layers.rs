@@ -35,9 +35,11 @@ const LAYERS: &[(&str, &str)] = &[
     // What a process needs around the gateway, for the composition root and the command line only.
     ("config", "domain"),
     ("telemetry shutdown", "domain config"),
+    // The authoring kit: what the host does with an element, at an author's desk.
+    ("kit", "domain engine ports element_host outbound clock config"),
     // Edges.
     ("api", "domain engine ports service"),
-    ("cli", "domain engine ports service config telemetry shutdown"),
+    ("cli", "domain engine ports service config telemetry shutdown kit"),
     // The composition root: the only place that names concrete adapters. `lib` is src/lib.rs itself.
     ("app main lib", EVERYTHING),
 ];

@@ -1,5 +1,6 @@
-//! What Tidegate talks to while it is tried out and tested: a SIMULATED Autotask API, a callback receiver, the seed's bodies.
-//! Nothing here is part of the gateway, and nothing here contacts the real vendor.
+//! What Tidegate talks to while it is tried out and tested: SIMULATED APIs of Autotask and Zendesk, a callback
+//! receiver, the seed's bodies.
+//! Nothing here is part of the gateway, and nothing here contacts a real vendor.
 
 pub mod autotask;
 pub mod clock;
@@ -8,3 +9,4 @@ pub mod http;
 pub mod receiver;
 pub mod seed;
 mod server;
+pub mod zendesk;

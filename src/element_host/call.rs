@@ -1,7 +1,9 @@
 //! One call into an element: a fresh guest with limits, the call, and everything dropped.
-//! Must not keep a guest or a store: after a trap it is poisoned, and a kept one would remember other customers.
+//! Must not keep a guest or a store: after a trap it is poisoned, and a kept one would remember other customers. ([`Kept`]
+//! does, to show an author what that comes to.)
 
 mod cpu;
+mod kept;
 mod log;
 
 use std::sync::Arc;
@@ -9,8 +11,9 @@ use std::time::Duration;
 
 use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
 
-use crate::domain::run::{Fault, Run, Step};
+use crate::domain::run::Run;
 use crate::ports::{Call, CallError};
+use tidegate_contract::replay::Outcome;
 
 use super::bindings::tidegate::element::types;
 use super::bindings::{Element, ElementPre};
@@ -19,6 +22,8 @@ use super::engine::TICK;
 use super::limits::{Limits, MemoryBudget};
 
 use self::log::Log;
+
+pub(super) use self::kept::Kept;
 
 /// Frames of a trap's backtrace that are shown: enough to find the function, not a page in every log line.
 const FRAMES_SHOWN: usize = 5;
@@ -29,8 +34,18 @@ pub(super) struct GuestState {
     log: Log,
 }
 
+/// A step or a fault, as it comes out.
+type Answer = Result<types::Step, types::Fault>;
+
 /// The interface holds types alone, and bindgen! asks for its host all the same.
 impl types::Host for GuestState {}
+
+/// What a call took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cost {
+    pub(super) cpu: Duration,
+    pub(super) memory_bytes: usize,
+}
 
 /// `begin` or `advance`, with what came out checked against the contract.
 pub(super) fn step(
@@ -39,19 +54,31 @@ pub(super) fn step(
     limits: &Limits,
     run: &Run,
     call: &Call,
-) -> Result<Result<Step, Fault>, CallError> {
+) -> (Outcome, Cost) {
+    let started = cpu::thread_time();
+    let (answer, memory_bytes) = in_fresh_guest(guests, name, limits, |store, element| {
+        operate(store, element, run, call)
+    });
+    let outcome = answer.and_then(|answer| checked(answer, limits));
+    let cpu = cpu::thread_time().saturating_sub(started);
+    (outcome, Cost { cpu, memory_bytes })
+}
+
+fn operate(store: &mut Store<GuestState>, element: &Element, run: &Run, call: &Call) -> wasmtime::Result<Answer> {
     let input = convert::RunInput::new(run);
-    let outcome = in_fresh_guest(guests, name, limits, |store, element| {
-        let operate = element.tidegate_element_operate();
-        match call {
-            Call::Begin => operate.call_begin(store, input.as_wit()),
-            Call::Advance { state, responses } => {
-                let responses = convert::ResponsesInput::new(responses);
-                operate.call_advance(store, input.as_wit(), state, &responses.as_wit())
-            }
+    let operate = element.tidegate_element_operate();
+    match call {
+        Call::Begin => operate.call_begin(store, input.as_wit()),
+        Call::Advance { state, responses } => {
+            let responses = convert::ResponsesInput::new(responses);
+            operate.call_advance(store, input.as_wit(), state, &responses.as_wit())
         }
-    })?;
-    match outcome {
+    }
+}
+
+/// What came out of the guest, held against the contract.
+fn checked(answer: Answer, limits: &Limits) -> Outcome {
+    match answer {
         Ok(step) => convert::step(step, limits).map(Ok),
         Err(fault) => convert::fault(fault).map(Err),
     }
@@ -62,6 +89,7 @@ pub(super) fn manifest(guests: &ElementPre<GuestState>, name: Arc<str>, limits: 
     in_fresh_guest(guests, name, limits, |store, element| {
         element.tidegate_element_meta().call_manifest(store)
     })
+    .0
 }
 
 fn in_fresh_guest<T>(
@@ -69,7 +97,18 @@ fn in_fresh_guest<T>(
     name: Arc<str>,
     limits: &Limits,
     enter: impl FnOnce(&mut Store<GuestState>, &Element) -> wasmtime::Result<T>,
-) -> Result<T, CallError> {
+) -> (Result<T, CallError>, usize) {
+    let mut store = store(guests, name, limits);
+    let outcome = guests
+        .instantiate(&mut store)
+        .and_then(|element| enter(&mut store, &element));
+    store.data_mut().log.finish();
+    let outcome = outcome.map_err(|error| explain(&error, store.data(), limits));
+    (outcome, store.data().memory.used())
+}
+
+/// A place for one guest, with limits.
+fn store(guests: &ElementPre<GuestState>, name: Arc<str>, limits: &Limits) -> Store<GuestState> {
     let state = GuestState {
         memory: MemoryBudget::new(limits.memory_bytes),
         log: Log::new(name, limits.log_bytes),
@@ -79,11 +118,7 @@ fn in_fresh_guest<T>(
     store.set_hostcall_fuel(limits.output_bytes);
     // Before the guest exists: start functions are guest code, and so is what makes room for arguments.
     set_deadline(&mut store, limits.deadline);
-    let outcome = guests
-        .instantiate(&mut store)
-        .and_then(|element| enter(&mut store, &element));
-    store.data_mut().log.finish();
-    outcome.map_err(|error| explain(&error, store.data(), limits))
+    store
 }
 
 /// Ticks are wall clock, and the thread may have been waiting for a core meanwhile: then the guest gets what is left.

@@ -99,6 +99,7 @@ impl Limits {
 /// What is refused traps, and is remembered: an allocator that got -1 would only panic about something else.
 #[derive(Debug)]
 pub(super) struct MemoryBudget {
+    all: usize,
     left: usize,
     refused: bool,
 }
@@ -106,9 +107,15 @@ pub(super) struct MemoryBudget {
 impl MemoryBudget {
     pub(super) fn new(bytes: usize) -> Self {
         Self {
+            all: bytes,
             left: bytes,
             refused: false,
         }
+    }
+
+    /// What the guest's memories came to. They never shrink.
+    pub(super) fn used(&self) -> usize {
+        self.all - self.left
     }
 
     pub(super) fn was_exceeded(&self) -> bool {

@@ -88,7 +88,9 @@ type Outcome = Result<Result<Step, Fault>, CallError>;
 
 impl Fixture {
     async fn begin(&self, mode: Mode) -> Outcome {
-        self.host.call(self.element.digest, run(mode), Call::Begin).await
+        self.host
+            .call(self.element.digest, run(mode), Arc::new(Call::Begin))
+            .await
     }
 
     async fn step(&self, mode: Mode) -> Step {
@@ -113,7 +115,7 @@ impl Fixture {
             responses,
         };
         self.host
-            .call(self.element.digest, run(Mode::Echo), call)
+            .call(self.element.digest, run(Mode::Echo), Arc::new(call))
             .await
             .unwrap()
             .unwrap()
@@ -259,7 +261,7 @@ async fn every_operation_crosses() {
         });
         let step = fixture
             .host
-            .call(fixture.element.digest, run, Call::Begin)
+            .call(fixture.element.digest, run, Arc::new(Call::Begin))
             .await
             .unwrap()
             .unwrap();
@@ -273,6 +275,43 @@ async fn each_call_meets_a_fresh_guest() {
     for _ in 0..3 {
         assert_eq!(fixture.step(Mode::Count).await.state, b"1");
     }
+}
+
+#[test]
+fn calls_of_a_kept_guest_meet_what_it_kept() {
+    let host = ElementHost::new(options()).unwrap();
+    let examined = host.examine(&misbehave()).unwrap();
+    let state =
+        |subject: &dyn Subject, mode: Mode| subject.call(&run(mode), &Call::Begin).map(|step| step.unwrap().state);
+    assert_eq!(
+        state(&examined, Mode::Count).unwrap(),
+        state(&examined, Mode::Count).unwrap()
+    );
+    let kept = examined.kept().unwrap().unwrap();
+    assert_eq!(state(&*kept, Mode::Count).unwrap(), b"1");
+    assert_eq!(state(&*kept, Mode::Count).unwrap(), b"2");
+    assert_eq!(kept.manifest().unwrap(), examined.manifest().unwrap());
+}
+
+#[test]
+fn a_kept_guest_has_limits_and_is_of_no_use_after_a_trap() {
+    let host = ElementHost::new(Options {
+        limits: Limits {
+            deadline: Duration::from_millis(200),
+            ..limits()
+        },
+        ..options()
+    })
+    .unwrap();
+    let examined = host.examine(&misbehave()).unwrap();
+    let kept = examined.kept().unwrap().unwrap();
+    assert!(kept.call(&run(Mode::FloodLog), &Call::Begin).is_ok());
+    let flood = kept.call(&run(Mode::FloodOutput), &Call::Begin);
+    assert!(matches!(flood, Err(CallError::Output(_))), "{flood:?}");
+    let kept = examined.kept().unwrap().unwrap();
+    assert_eq!(kept.call(&run(Mode::Spin), &Call::Begin), Err(CallError::Deadline(200)));
+    assert!(kept.call(&run(Mode::Records), &Call::Begin).is_err());
+    assert!(examined.call(&run(Mode::Records), &Call::Begin).is_ok());
 }
 
 #[tokio::test]
@@ -295,7 +334,7 @@ async fn a_page_that_does_not_fit_into_the_guest_is_a_matter_of_memory() {
     };
     let error = fixture
         .host
-        .call(fixture.element.digest, run(Mode::Echo), call)
+        .call(fixture.element.digest, run(Mode::Echo), Arc::new(call))
         .await
         .unwrap_err();
     assert_eq!(error, CallError::Memory(limits::MEMORY_BYTES as u64));
@@ -363,25 +402,46 @@ async fn loading_a_former_generation_rolls_back() {
 }
 
 #[tokio::test]
-async fn generations_that_are_long_gone_are_not_kept() {
-    let fixture = fixture();
-    for mark in 1..=3 {
-        fixture.host.load(&marked(mark)).unwrap();
-    }
-    let error = fixture.begin(Mode::Records).await.unwrap_err();
-    assert_eq!(error, CallError::NotLoaded(fixture.element.digest.to_string()));
+async fn a_component_is_kept_while_a_run_holds_it() {
+    let Fixture { host, element } = fixture();
+    let next = host.load(&marked(1)).unwrap();
+    host.retain(&HashSet::new());
+    assert!(
+        host.registry.by_digest(element.digest).is_some(),
+        "the test's element is a run's"
+    );
+    assert!(host.registry.by_digest(next.digest).is_some(), "it is active");
+    let digest = element.digest;
+    drop(element);
+    host.retain(&HashSet::from([digest]));
+    assert!(host.registry.by_digest(digest).is_some(), "it is wanted");
+    host.retain(&HashSet::new());
+    assert!(host.registry.by_digest(digest).is_none());
+    let call = Elements::call(&*host, digest, run(Mode::Records), Arc::new(Call::Begin));
+    assert_eq!(call.await.unwrap_err(), CallError::NotLoaded(digest.to_string()));
 }
 
 #[tokio::test]
-async fn a_removed_element_is_not_found_and_not_called() {
+async fn an_admitted_component_is_not_used_before_it_is_made_active() {
+    let Fixture { host, element } = fixture();
+    let next = host.admit(marked(1).into()).await.unwrap();
+    assert_eq!(host.find("misbehave").unwrap().digest, element.digest);
+    assert!(host.activate(next.digest));
+    assert_eq!(host.find("misbehave").unwrap().digest, next.digest);
+    host.deactivate("misbehave");
+    assert!(host.find("misbehave").is_none());
+    assert!(!host.activate(Digest([9; 32])));
+}
+
+#[tokio::test]
+async fn calls_are_counted() {
     let fixture = fixture();
-    assert!(fixture.host.remove("misbehave"));
-    assert!(!fixture.host.remove("misbehave"));
-    assert!(fixture.host.find("misbehave").is_none());
-    assert!(matches!(
-        fixture.begin(Mode::Records).await,
-        Err(CallError::NotLoaded(_))
-    ));
+    for mode in [Mode::Records, Mode::Fault, Mode::Panic] {
+        let _ = fixture.begin(mode).await;
+    }
+    let usage = fixture.host.usage(fixture.element.digest);
+    assert_eq!((usage.calls, usage.records, usage.faults, usage.traps), (3, 2, 1, 1));
+    assert!(usage.cpu_us > 0 && usage.peak_memory_bytes >= 64 * 1024, "{usage:?}");
 }
 
 #[test]
@@ -407,37 +467,6 @@ fn an_export_of_another_type_is_refused() {
         words.contains("does not fit the contract") && words.contains("manifest"),
         "{words}"
     );
-}
-
-#[test]
-fn a_directory_is_loaded_as_far_as_it_can_be() {
-    let directory = tempfile::tempdir().unwrap();
-    let write = |name: &str, bytes: &[u8]| std::fs::write(directory.path().join(name), bytes).unwrap();
-    write("a.wasm", &misbehave());
-    write("b.wasm", b"#!/bin/sh");
-    write("c.wasm", &marked(1));
-    write("d.txt", b"not looked at");
-    let host = ElementHost::new(options()).unwrap();
-    let loaded = host.load_dir(directory.path()).unwrap();
-    assert_eq!(loaded.elements.len(), 1);
-    let refused: Vec<_> = loaded
-        .refused
-        .iter()
-        .map(|(path, why)| (path.file_name().unwrap(), why.as_str()))
-        .collect();
-    assert_eq!(refused.len(), 2);
-    assert_eq!(refused[0].0, "b.wasm");
-    assert!(
-        refused[0].1.starts_with("not an element: this is not WebAssembly"),
-        "{}",
-        refused[0].1
-    );
-    assert_eq!(refused[1].0, "c.wasm");
-    assert!(refused[1].1.contains("`misbehave` too"), "{}", refused[1].1);
-    assert!(matches!(
-        host.load_dir(&directory.path().join("none")),
-        Err(LoadError::Read { .. })
-    ));
 }
 
 #[tokio::test]
@@ -476,9 +505,8 @@ impl Here {
         let Fixture { host, element } = &self.0;
         let generation = host.registry.by_digest(element.digest).unwrap();
         let name = element.manifest.key.as_str().into();
-        call::step(&generation.guests, name, &host.limits, &run(mode), &Call::Begin)
-            .unwrap()
-            .unwrap()
+        let (answer, _) = call::step(&generation.guests, name, &host.limits, &run(mode), &Call::Begin);
+        answer.unwrap().unwrap()
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) enum Reason {
     Reset(String),
     #[error("cut_short: the answer ended early: {0}")]
     CutShort(String),
+    #[error("no_token: {0}")]
+    NoToken(String),
     #[error("too_long: the answer is longer than {0} bytes")]
     TooLong(usize),
 }

@@ -1,5 +1,7 @@
 //! Both ports against small servers on this machine. Nothing leaves it, and nothing sleeps.
 
+mod oauth2;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -109,6 +111,7 @@ fn grants(address: SocketAddr) -> Grants {
         hosts: vec!["*.vendor.invalid".into()],
         origins: vec![format!("http://{address}"), format!("https://{address}")],
         secrets: HashMap::from([("password".to_owned(), Secret::new("hunter2"))]),
+        oauth2: None,
         account: "vendor|ada".into(),
         limits: Limits {
             requests: 100_000,

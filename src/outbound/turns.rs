@@ -193,6 +193,7 @@ mod tests {
             hosts: Vec::new(),
             origins: Vec::new(),
             secrets: HashMap::new(),
+            oauth2: None,
             account: account.into(),
             limits: Limits {
                 requests: 60,

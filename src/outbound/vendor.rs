@@ -1,11 +1,14 @@
 //! One request of an element, from its grants to the answer that the element gets.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Body, Method};
 
-use super::Shared;
 use super::reason::{Reason, causes};
+use super::{Shared, oauth2};
 use crate::domain::run::{Request, Response};
 use crate::domain::secret::Secret;
 use crate::engine::egress;
@@ -15,33 +18,33 @@ use crate::ports::{Grants, Refusal};
 const TRIES_MAX: u32 = 2;
 
 /// A whole answer.
-struct Whole {
-    status: u16,
-    headers: HeaderMap,
-    body: Bytes,
+pub(super) struct Whole {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+/// A judged request with its secrets filled in: must not be shown.
+pub(super) struct Ready {
+    request: reqwest::Request,
+    /// Headers that wait for an access token.
+    late: Vec<(String, String)>,
+    idempotent: bool,
+    cost: u16,
 }
 
 impl Shared {
     /// As `Vendor::send` promises. Dropping the future gives back its place and what it took of the budget.
-    pub(super) async fn send(&self, request: Request, grants: &Grants) -> Result<Response, Refusal> {
-        let (id, cost, idempotent) = (request.id, request.cost, request.idempotent);
-        let lane = request.lane.clone();
+    pub(super) async fn send(self: &Arc<Self>, request: Request, grants: &Grants) -> Result<Response, Refusal> {
+        let (id, lane) = (request.id, request.lane.clone());
         let ready = prepare(request, grants)?;
-        if let Err(blocked) = self.guard.check_literal(ready.url()) {
+        if let Err(blocked) = self.guard.check_literal(ready.request.url()) {
             return Ok(no_answer(id, &blocked.into()));
         }
         let _place = self.turns.place(grants, &lane).await;
-        let mut tries = 0;
-        let result = loop {
-            self.turns.spend(grants, cost).await;
-            tries += 1;
-            let this_try = ready.try_clone().expect("a body of bytes can be sent again");
-            match self.exchange(this_try).await {
-                Err(reason) if idempotent && tries < TRIES_MAX && reason.is_worth_a_second_try() => {
-                    tracing::debug!(%reason, "sending a vendor request once more");
-                }
-                result => break result,
-            }
+        let result = match &grants.oauth2 {
+            Some(grant) if !ready.late.is_empty() => self.authorized(&ready, grant, grants).await?,
+            _ => self.tries(&ready, ready.filled(&grants.secrets)?, grants).await,
         };
         Ok(match result {
             Ok(whole) => Response {
@@ -54,7 +57,28 @@ impl Shared {
         })
     }
 
-    async fn exchange(&self, request: reqwest::Request) -> Result<Whole, Reason> {
+    /// Sends `request` within the budget; twice where the connection broke and it is idempotent.
+    pub(super) async fn tries(
+        &self,
+        ready: &Ready,
+        request: reqwest::Request,
+        grants: &Grants,
+    ) -> Result<Whole, Reason> {
+        let mut tries = 0;
+        loop {
+            self.turns.spend(grants, ready.cost).await;
+            tries += 1;
+            let this_try = request.try_clone().expect("a body of bytes can be sent again");
+            match self.exchange(this_try).await {
+                Err(reason) if ready.idempotent && tries < TRIES_MAX && reason.is_worth_a_second_try() => {
+                    tracing::debug!(%reason, "sending a vendor request once more");
+                }
+                result => return result,
+            }
+        }
+    }
+
+    pub(super) async fn exchange(&self, request: reqwest::Request) -> Result<Whole, Reason> {
         let timeout = self.options.vendor_timeout;
         tokio::time::timeout(timeout, async {
             let connect_timeout = self.options.connect_timeout;
@@ -72,18 +96,48 @@ impl Shared {
     }
 }
 
-/// Judges the request and fills its placeholders: from here on it holds secrets and must not be shown.
-fn prepare(request: Request, grants: &Grants) -> Result<reqwest::Request, Refusal> {
+impl Ready {
+    /// The request with the headers that waited for a token.
+    pub(super) fn filled(&self, secrets: &HashMap<String, Secret>) -> Result<reqwest::Request, Refusal> {
+        let mut request = self.request.try_clone().expect("a body of bytes can be sent again");
+        self.late
+            .iter()
+            .try_for_each(|(name, value)| add_header(&mut request, name, value, secrets))?;
+        Ok(request)
+    }
+}
+
+/// Judges the request and fills its placeholders, but for an access token, which is filled in when the request leaves.
+fn prepare(request: Request, grants: &Grants) -> Result<Ready, Refusal> {
     let url = egress::admit(&request, &grants.hosts, &grants.origins)?;
     let method = Method::from_bytes(request.method.as_bytes()).map_err(|error| Refusal(error.to_string()))?;
     let mut ready = reqwest::Request::new(method, url);
-    for (name, value) in &request.headers {
-        let filled = egress::fill(value, &grants.secrets)?;
-        let (name, value) = header(name, &filled).map_err(Refusal)?;
-        ready.headers_mut().append(name, value);
+    let (late, headers): (Vec<_>, Vec<_>) = request
+        .headers
+        .into_iter()
+        .partition(|(_, value)| oauth2::is_awaited(value, grants));
+    for (name, value) in &headers {
+        add_header(&mut ready, name, value, &grants.secrets)?;
     }
     *ready.body_mut() = request.body.map(Body::from);
-    Ok(ready)
+    Ok(Ready {
+        request: ready,
+        late,
+        idempotent: request.idempotent,
+        cost: request.cost,
+    })
+}
+
+fn add_header(
+    request: &mut reqwest::Request,
+    name: &str,
+    value: &str,
+    secrets: &HashMap<String, Secret>,
+) -> Result<(), Refusal> {
+    let filled = egress::fill(value, secrets)?;
+    let (name, value) = header(name, &filled).map_err(Refusal)?;
+    request.headers_mut().append(name, value);
+    Ok(())
 }
 
 /// The error names the header and not its value.

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value};
-use url::Url;
+use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Gateway;
-use crate::domain::element::{Element, PropertyKind};
+use crate::domain::element::{Element, Property};
 use crate::domain::instance::Instance;
 use crate::domain::secret::Secret;
+use crate::engine::reach::Told;
 use crate::ports::Grants;
 
 /// An instance's element with all that its runs need.
@@ -63,54 +63,30 @@ impl Gateway {
             .ok_or_else(|| Error::NotLoaded(instance.element.clone()))?;
         let manifest = &element.manifest;
         let operator = self.settings.element_configuration.get(&manifest.key);
-        let mut configuration = Map::new();
+        let set_by_operator = |property: &Property| {
+            operator
+                .filter(|_| property.operator)
+                .and_then(|operator| operator.get(&property.key))
+        };
         let mut secrets: HashMap<String, Secret> = HashMap::new();
-        for property in &manifest.properties {
-            let set_by_operator = || {
-                operator
-                    .filter(|_| property.operator)
-                    .and_then(|operator| operator.get(&property.key))
-            };
-            if property.secret {
-                if let Some(secret) = plain_secrets.get(&property.key) {
-                    secrets.insert(property.key.clone(), secret.clone());
-                } else if let Some(sealed) = instance.secrets.get(&property.key) {
-                    secrets.insert(property.key.clone(), self.unseal(&property.key, sealed)?);
-                } else if let Some(text) = set_by_operator() {
-                    secrets.insert(property.key.clone(), text.clone());
-                }
-            } else {
-                let value = instance.configuration.get(&property.key).cloned();
-                let value = value.or_else(|| set_by_operator().map(|text| Value::from(text.expose())));
-                if let Some(value) = value.or_else(|| property.default.clone()) {
-                    configuration.insert(property.key.clone(), typed(property.kind, value));
-                }
+        for property in manifest.properties.iter().filter(|property| property.secret) {
+            if let Some(secret) = plain_secrets.get(&property.key) {
+                secrets.insert(property.key.clone(), secret.clone());
+            } else if let Some(sealed) = instance.secrets.get(&property.key) {
+                secrets.insert(property.key.clone(), self.unseal(&property.key, sealed)?);
+            } else if let Some(text) = set_by_operator(property) {
+                secrets.insert(property.key.clone(), text.clone());
             }
         }
-        let origin = xxh3_64(Value::Object(configuration.clone()).to_string().as_bytes());
-        let account = manifest.account.iter().filter_map(|key| configuration.get(key));
-        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let account = account.fold(manifest.key.clone(), |name, value| format!("{name}|{}", text(value)));
-        let origins = manifest
-            .hosts_from
-            .iter()
-            .filter_map(|key| configuration.get(key)?.as_str());
-        let origins = origins.filter_map(origin_of).collect();
-        let mut names: Vec<&str> = secrets.keys().map(String::as_str).collect();
-        names.sort_unstable();
-        configuration.insert("$secrets".into(), Value::from(names));
-        let grants = Grants {
-            hosts: manifest.hosts.clone(),
-            origins,
-            secrets,
-            account,
-            limits: manifest.limits.clone(),
-            response_headers: manifest.response_headers.clone(),
-        };
+        let told = Told::of(manifest, |property| {
+            let value = instance.configuration.get(&property.key).cloned();
+            value.or_else(|| set_by_operator(property).map(|text| Value::from(text.expose())))
+        });
+        let grants = told.grants(manifest, secrets);
         Ok(Reach {
-            configuration: Value::Object(configuration),
+            configuration: told.for_element(&grants),
             grants: Arc::new(grants),
-            origin,
+            origin: xxh3_64(Value::Object(told.configuration).to_string().as_bytes()),
             element,
         })
     }
@@ -126,20 +102,5 @@ impl Gateway {
 
     pub(crate) fn seal(&self, secret: &Secret) -> String {
         STANDARD.encode(self.vault.seal(secret.expose().as_bytes()))
-    }
-}
-
-/// `https://ww2.autotask.net/Mvc/x` -> `https://ww2.autotask.net`
-fn origin_of(text: &str) -> Option<String> {
-    let url = Url::parse(text).ok()?;
-    url.has_host().then(|| url.origin().ascii_serialization())
-}
-
-/// Booleans and integers come as strings from Cloud Elements' clients; the element gets what its manifest says.
-fn typed(kind: PropertyKind, value: Value) -> Value {
-    match (kind, &value) {
-        (PropertyKind::Boolean, Value::String(text)) => text.trim().parse::<bool>().map_or(value, Value::Bool),
-        (PropertyKind::Integer, Value::String(text)) => text.trim().parse::<i64>().map_or(value, Value::from),
-        _ => value,
     }
 }

@@ -7,6 +7,9 @@ use std::path::Path;
 
 use crate::outline::{Child, Outline};
 
+/// Files of projects that authors get: not modules of ours.
+const TEMPLATES: &str = "src/kit/templates";
+
 /// The files of one crate's `src`, read once.
 #[derive(Default)]
 pub(crate) struct Sources {
@@ -52,6 +55,9 @@ impl Sources {
         for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             let name = format!("{name}/{}", path.file_name().unwrap().to_str().unwrap());
+            if path.is_dir() && name == TEMPLATES {
+                continue;
+            }
             if path.is_dir() {
                 self.add(&path, &name);
             } else if name.ends_with(".rs") {

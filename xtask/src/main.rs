@@ -1,5 +1,5 @@
 //! `cargo xtask TASK`: the tasks that people and CI run, in one place and the same for both.
-//! Must not hold what another crate needs: the gateway's build script uses the library.
+//! Must not hold what another crate needs: building elements is `tidegate-toolchain`'s.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,

@@ -2,10 +2,14 @@
 //! into admission, what shows how a new version reads the pages of the old one, and what is kept of a step that failed.
 //!
 //! The file is made to be read and written by people: bodies are JSON or text (see [`crate::body`]), what is empty is left
-//! out, and an unknown key is an error.
+//! out, and an unknown key is an error. Must not hold a secret: requests have placeholders (see `secrets`).
+
+pub mod files;
+pub(crate) mod secrets;
 
 use serde::{Deserialize, Serialize};
 
+use crate::call::CallError;
 use crate::record::Record;
 use crate::run::{Fault, Problem, Request, Response, Run};
 
@@ -24,6 +28,10 @@ pub struct Case {
     /// The component that it was recorded with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_by: Option<MadeBy>,
+    /// Name of another case, which reads the same data of the vendor with another page size: both must give the same
+    /// records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_records_as: Option<String>,
     pub run: Run,
     /// Set where the file begins in the middle of a run: `advance` is called with this state and the answers of the first
     /// exchanges. Otherwise the run begins with `begin`.
@@ -41,6 +49,72 @@ pub struct Case {
     /// How the last step failed, where the file was kept because it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+}
+
+impl Case {
+    /// A run of which nothing is known yet.
+    pub fn new(name: impl Into<String>, run: Run) -> Self {
+        Self {
+            format: FORMAT,
+            name: name.into(),
+            source: None,
+            made_by: None,
+            same_records_as: None,
+            run,
+            state: None,
+            exchanges: Vec::new(),
+            cut: false,
+            expect: None,
+            failure: None,
+        }
+    }
+
+    /// A case out of its file.
+    ///
+    /// # Errors
+    /// Names the field, what was found and what was expected.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let mut json = serde_json::Deserializer::from_slice(bytes);
+        let case: Self = serde_path_to_error::deserialize(&mut json).map_err(in_words)?;
+        json.end()
+            .map_err(|error| format!("found something after the case: {error}"))?;
+        case.check()?;
+        Ok(case)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.format != FORMAT {
+            return Err(format!("format: found {}; expected {FORMAT}", self.format));
+        }
+        if self.name.trim().is_empty() {
+            return Err("name: found ``; expected a text that is not empty".into());
+        }
+        if !self.run.configuration.is_object() {
+            let found = &self.run.configuration;
+            return Err(format!("run.configuration: found {found}; expected an object"));
+        }
+        secrets::check(self)
+    }
+
+    /// The file's text: indented, with a newline at its end.
+    ///
+    /// # Panics
+    /// Never: all keys are texts.
+    pub fn to_text(&self) -> String {
+        let mut text =
+            serde_json::to_string_pretty(self).expect("a case has texts for keys and no other writer than memory");
+        text.push('\n');
+        text
+    }
+}
+
+/// `run.operation.list.pageSize: invalid type: …`
+fn in_words(error: serde_path_to_error::Error<serde_json::Error>) -> String {
+    let path = error.path().to_string();
+    match path.as_str() {
+        "." | "?" => error.into_inner().to_string(),
+        path => format!("{path}: {}", error.inner()),
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,3 +163,15 @@ pub struct Failure {
     pub code: String,
     pub message: String,
 }
+
+impl From<&CallError> for Failure {
+    fn from(error: &CallError) -> Self {
+        Self {
+            code: error.code().into(),
+            message: error.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

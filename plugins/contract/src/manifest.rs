@@ -121,12 +121,16 @@ fn default_id_field() -> String {
 }
 
 /// The refresh-token grant of OAuth2 (RFC 6749, section 6). The gateway makes the request, so that no token reaches the
-/// element, which writes `{{secret:oauth2.access_token}}`. The other members are keys of properties.
+/// element, which writes `{{secret:oauth2.access_token}}`. `client_id`, `client_secret` and `refresh_token` are keys of
+/// properties.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Oauth2 {
-    /// By https, at one of the manifest's hosts.
+    /// By https, at one of the manifest's hosts; or a path, where `token_url_from` is set.
     pub token_url: String,
+    /// Key of a property of type `url`: the path of `token_url` is added to its value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_url_from: Option<String>,
     pub client_id: String,
     pub client_secret: String,
     pub refresh_token: String,
@@ -165,6 +169,16 @@ impl Default for PageSize {
         Self {
             default: 200,
             max: 1_000,
+        }
+    }
+}
+
+impl Oauth2 {
+    /// The url that tokens are asked of; `value_of` gives the value of a property, if it has one.
+    pub fn url<'a>(&self, value_of: impl FnOnce(&str) -> Option<&'a str>) -> Option<String> {
+        match &self.token_url_from {
+            None => Some(self.token_url.clone()),
+            Some(key) => Some(format!("{}{}", value_of(key)?.trim_end_matches('/'), self.token_url)),
         }
     }
 }

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::bindings::tidegate::element::types;
 use crate::filter::Filter;
 use crate::run::{Configuration, DateFields, GetArgs, ListArgs, Operation, Parameter, Run, SweepArgs, Window};
+use crate::step::ids;
 use crate::step::{Item, Moment, Next, Problem, Step};
 use crate::{Fault, Remedy, Request, Response};
 
@@ -109,6 +110,7 @@ pub(crate) fn state_in<S: DeserializeOwned>(state: &[u8]) -> Result<S, Fault> {
 }
 
 pub(crate) fn step_out<S: Serialize>(step: Step<S>) -> Result<types::Step, Fault> {
+    ids::check(&step.records, &step.ids)?;
     let (next, state) = match step.next {
         Next::Send(requests, state) => (
             types::Next::Send(requests.into_iter().map(request_out).collect()),

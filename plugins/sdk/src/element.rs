@@ -47,6 +47,8 @@ impl<E: Element> meta::Guest for Guest<E> {
 
 impl<E: Element> operate::Guest for Guest<E> {
     fn begin(run: types::Run) -> Result<types::Step, types::Fault> {
+        #[cfg(target_arch = "wasm32")]
+        crate::panics::log_them();
         let answer = convert::run_in(run)
             .and_then(|run| E::begin(&run))
             .and_then(convert::step_out);
@@ -54,6 +56,8 @@ impl<E: Element> operate::Guest for Guest<E> {
     }
 
     fn advance(run: types::Run, state: Vec<u8>, responses: Vec<types::Response>) -> Result<types::Step, types::Fault> {
+        #[cfg(target_arch = "wasm32")]
+        crate::panics::log_them();
         let answer = convert::run_in(run).and_then(|run| {
             let state = convert::state_in(&state)?;
             let responses = convert::responses_in(responses);

@@ -1,5 +1,13 @@
 //! The hub's where clause as the gateway hands it over, parsed.
 //! Must not know what a vendor can filter by: an element refuses what its vendor cannot do.
+//!
+//! [`Filter::all_of`] and [`Filter::any_of`] make flat lists of it, [`QueryParameters`] the parameters of an address.
+
+mod conditions;
+mod parameters;
+
+pub use conditions::{Condition, Test, refused};
+pub use parameters::{QueryParameters, percent_encoded, query};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -35,6 +35,8 @@
 mod arena;
 #[doc(hidden)]
 pub mod bindings;
+#[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
+pub mod conformance;
 mod convert;
 pub mod dates;
 mod element;
@@ -42,6 +44,9 @@ mod fault;
 pub mod filter;
 pub mod json;
 pub mod log;
+pub mod paging;
+#[cfg(target_arch = "wasm32")]
+mod panics;
 mod request;
 mod run;
 mod step;
@@ -50,6 +55,6 @@ pub use element::Element;
 #[doc(hidden)]
 pub use element::Guest;
 pub use fault::{Fault, Remedy};
-pub use request::{Request, Response, secret};
+pub use request::{Request, Response, basic, secret};
 pub use run::{Configuration, DateFields, GetArgs, ListArgs, Operation, Parameter, Run, SweepArgs, Window};
 pub use step::{Moment, Next, Problem, Record, Records, Step};

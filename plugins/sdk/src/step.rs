@@ -1,6 +1,8 @@
 //! An element's answer: the records it found and what should happen next.
 //! Must not let an author see lengths and offsets: a record's bytes are written here.
 
+pub(crate) mod ids;
+
 use crate::Request;
 
 /// A point in time as found in a record.
@@ -165,6 +167,16 @@ impl Records {
 
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
+    }
+
+    /// The ids in order, without a look at the bodies.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        let mut start = 0;
+        self.items.iter().map(move |item| {
+            let id = &self.bytes[start..][..item.id_length as usize];
+            start += item.id_length as usize + item.body_length as usize;
+            id
+        })
     }
 
     /// The records in order, as the gateway will read them.

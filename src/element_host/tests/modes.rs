@@ -1,6 +1,8 @@
 //! Every mode of the misbehaving element against the host, and what must come of it.
 //! Must not have a wildcard in `expected`: a mode that nobody has thought about must not compile.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 /// How a run ends, or that it does not.
@@ -80,7 +82,11 @@ fn expected(mode: Mode) -> Expected {
 async fn found(fixture: &Fixture, mode: Mode) -> Result<Expected, CallError> {
     let mut call = Call::Begin;
     for _ in 0..CALLS {
-        let step = match fixture.host.call(fixture.element.digest, run(mode), call).await? {
+        let step = match fixture
+            .host
+            .call(fixture.element.digest, run(mode), Arc::new(call))
+            .await?
+        {
             Ok(step) => step,
             Err(fault) if fault.code == "too-fast" => return Ok(Expected::Fault("too-fast")),
             Err(fault) => panic!("{mode:?}: {fault:?}"),

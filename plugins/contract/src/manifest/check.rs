@@ -1,6 +1,8 @@
 //! The manifest of a component: read, and checked in words.
 //! Must not fill in or repair anything: defaults are the domain's, and a wrong manifest is its author's to correct.
 
+mod oauth2;
+
 use std::collections::BTreeSet;
 
 use serde::Deserialize as _;
@@ -45,7 +47,7 @@ fn check(manifest: &Manifest) -> Result<(), String> {
             "the name of a header in lower case",
         )?;
     }
-    check_oauth2(manifest)?;
+    oauth2::check(manifest)?;
     for key in manifest.defaults.keys() {
         check_that(
             key.starts_with("event."),
@@ -111,40 +113,6 @@ fn check_resources(resources: &[Resource]) -> Result<(), String> {
         &format!("{generic} with `generic`"),
         "at most one",
     )
-}
-
-fn check_oauth2(manifest: &Manifest) -> Result<(), String> {
-    let Some(oauth2) = &manifest.oauth2 else {
-        return Ok(());
-    };
-    let host = oauth2
-        .token_url
-        .strip_prefix("https://")
-        .and_then(|rest| rest.split('/').next());
-    let is_ours = host.is_some_and(|host| manifest.hosts.iter().any(|known| known == host));
-    check_that(
-        is_ours,
-        "oauth2.tokenUrl",
-        &oauth2.token_url,
-        "an https url whose host is one of `hosts`, by its whole name",
-    )?;
-    for (field, key, secret) in [
-        ("oauth2.clientId", &oauth2.client_id, false),
-        ("oauth2.clientSecret", &oauth2.client_secret, true),
-        ("oauth2.refreshToken", &oauth2.refresh_token, true),
-    ] {
-        let known = manifest.property(key);
-        check_that(known.is_some(), field, key, "the key of a property")?;
-        if secret {
-            check_that(
-                known.is_some_and(|known| known.secret),
-                field,
-                key,
-                "a property that is `secret`",
-            )?;
-        }
-    }
-    Ok(())
 }
 
 /// A whole name in lower case, or `*.` and one with at least two labels: `*.com` would allow every vendor.
@@ -341,49 +309,6 @@ mod tests {
     fn a_page_is_no_larger_than_the_largest() {
         let said = refusal(json!({ "pageSize": { "default": 500, "max": 200 } }));
         assert_eq!(said, "pageSize.default: found `500`; expected at most `max`, 200");
-    }
-
-    #[test]
-    fn tokens_come_from_a_host_of_the_manifest_for_properties_that_exist() {
-        let oauth2 = json!({
-            "tokenUrl": "https://vendor.example/oauth/token",
-            "clientId": "id", "clientSecret": "secret", "refreshToken": "token"
-        });
-        let properties = json!([
-            { "key": "id", "type": "string" }, { "key": "open", "type": "string" },
-            { "key": "secret", "type": "password", "secret": true }, { "key": "token", "type": "password", "secret": true }
-        ]);
-        let with = |key: &str, value: &str| {
-            let mut oauth2 = oauth2.clone();
-            oauth2[key] = value.into();
-            let mut document = minimal();
-            document["hosts"] = json!(["vendor.example", "*.any.example"]);
-            document["properties"] = properties.clone();
-            document["oauth2"] = oauth2;
-            parse(document.to_string().as_bytes()).map(|_| ())
-        };
-        assert_eq!(with("clientId", "id"), Ok(()));
-        for url in [
-            "http://vendor.example/token",
-            "https://other.example/",
-            "https://a.any.example/t",
-            "https://vendor.example.evil/",
-        ] {
-            assert!(
-                with("tokenUrl", url).unwrap_err().starts_with("oauth2.tokenUrl: found"),
-                "{url}"
-            );
-        }
-        assert!(
-            with("clientId", "nobody")
-                .unwrap_err()
-                .ends_with("expected the key of a property")
-        );
-        assert!(
-            with("refreshToken", "open")
-                .unwrap_err()
-                .ends_with("expected a property that is `secret`")
-        );
     }
 
     #[test]

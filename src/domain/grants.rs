@@ -1,0 +1,32 @@
+//! What an instance lets its element reach, and the secrets that fill its placeholders.
+
+use std::collections::HashMap;
+
+use super::element::Limits;
+use super::secret::Secret;
+
+/// What one instance of an element may reach, and what fills its placeholders.
+#[derive(Debug)]
+pub struct Grants {
+    /// Host patterns of the manifest: a name, or `*.example.com`. Reached by https only.
+    pub hosts: Vec<String>,
+    /// Origins out of the instance's configuration, e.g. `http://127.0.0.1:8080`; scheme, host and port must match.
+    pub origins: Vec<String>,
+    pub secrets: HashMap<String, Secret>,
+    /// What `{{secret:oauth2.access_token}}` is obtained with, where the instance sets it.
+    pub oauth2: Option<RefreshGrant>,
+    /// Names the vendor account whose budget and concurrency are shared, over all its instances.
+    pub account: String,
+    pub limits: Limits,
+    /// Response headers that the element wants, in lower case; `date` always comes.
+    pub response_headers: Vec<String>,
+}
+
+/// The refresh-token grant of OAuth2 (RFC 6749, section 6), with the instance's values.
+#[derive(Debug)]
+pub struct RefreshGrant {
+    pub token_url: String,
+    pub client_id: Secret,
+    pub client_secret: Secret,
+    pub refresh_token: Secret,
+}

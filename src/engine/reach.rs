@@ -1,0 +1,167 @@
+//! What an element is told of an instance's configuration, and what it may reach that follows from it.
+//! Must not tell an element a secret: only the names of those that are set.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::domain::element::{ACCESS_TOKEN, Manifest, Oauth2, Property, PropertyKind};
+use crate::domain::grants::{Grants, RefreshGrant};
+use crate::domain::secret::Secret;
+
+/// Names of the secrets that are set are listed under this key of the configuration.
+const SECRETS_KEY: &str = "$secrets";
+
+/// What follows from a configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// As the WIT's `run.configuration` describes it, without the names of secrets.
+    pub configuration: Map<String, Value>,
+    /// Names the vendor's account.
+    pub account: String,
+    /// Origins that the configuration allows.
+    pub origins: Vec<String>,
+}
+
+impl Told {
+    /// `value` gives what is set for a property that is no secret; the manifest's default stands in for what is not.
+    #[must_use]
+    pub fn of(manifest: &Manifest, value: impl Fn(&Property) -> Option<Value>) -> Self {
+        let mut configuration = Map::new();
+        for property in manifest.properties.iter().filter(|property| !property.secret) {
+            if let Some(value) = value(property).or_else(|| property.default.clone()) {
+                configuration.insert(property.key.clone(), typed(property.kind, value));
+            }
+        }
+        let parts = manifest.account.iter().filter_map(|key| configuration.get(key));
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let account = parts.fold(manifest.key.clone(), |name, value| format!("{name}|{}", text(value)));
+        let urls = manifest.hosts_from.iter();
+        let origins = urls
+            .filter_map(|key| origin_of(configuration.get(key)?.as_str()?))
+            .collect();
+        Self {
+            configuration,
+            account,
+            origins,
+        }
+    }
+
+    /// What requests made under this configuration may reach, and what fills their placeholders.
+    #[must_use]
+    pub fn grants(&self, manifest: &Manifest, secrets: HashMap<String, Secret>) -> Grants {
+        let oauth2 = manifest.oauth2.as_ref();
+        Grants {
+            hosts: manifest.hosts.clone(),
+            origins: self.origins.clone(),
+            oauth2: oauth2.and_then(|oauth2| refresh_grant(oauth2, &self.configuration, &secrets)),
+            secrets,
+            account: self.account.clone(),
+            limits: manifest.limits.clone(),
+            response_headers: manifest.response_headers.clone(),
+        }
+    }
+
+    /// The configuration as the element gets it: with the names of the secrets that are granted.
+    #[must_use]
+    pub fn for_element(&self, grants: &Grants) -> Value {
+        let mut names: Vec<&str> = grants.secrets.keys().map(String::as_str).collect();
+        names.extend(grants.oauth2.as_ref().map(|_| ACCESS_TOKEN));
+        names.sort_unstable();
+        let mut configuration = self.configuration.clone();
+        configuration.insert(SECRETS_KEY.into(), names.into());
+        Value::Object(configuration)
+    }
+}
+
+/// What access tokens are obtained with; `None` unless all of it is set.
+fn refresh_grant(
+    oauth2: &Oauth2,
+    configuration: &Map<String, Value>,
+    secrets: &HashMap<String, Secret>,
+) -> Option<RefreshGrant> {
+    let text = |key: &str| configuration.get(key).and_then(Value::as_str);
+    let secret = |key: &str| secrets.get(key).cloned().or_else(|| text(key).map(Secret::new));
+    let filled = |key: &str| secret(key).filter(|value| !value.expose().trim().is_empty());
+    Some(RefreshGrant {
+        token_url: oauth2.url(text)?,
+        client_id: filled(&oauth2.client_id)?,
+        client_secret: filled(&oauth2.client_secret)?,
+        refresh_token: filled(&oauth2.refresh_token)?,
+    })
+}
+
+/// `https://ww2.autotask.net/Mvc/x` -> `https://ww2.autotask.net`
+fn origin_of(text: &str) -> Option<String> {
+    let url = Url::parse(text).ok()?;
+    url.has_host().then(|| url.origin().ascii_serialization())
+}
+
+/// Booleans and integers come as strings from Cloud Elements' clients; the element gets what its manifest says.
+fn typed(kind: PropertyKind, value: Value) -> Value {
+    match (kind, &value) {
+        (PropertyKind::Boolean, Value::String(text)) => text.trim().parse::<bool>().map_or(value, Value::Bool),
+        (PropertyKind::Integer, Value::String(text)) => text.trim().parse::<i64>().map_or(value, Value::from),
+        _ => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_element_gets_what_is_set_as_its_manifest_types_it_and_no_secret() {
+        let document = json!({
+            "key": "x", "name": "X", "hub": "h", "version": "1.0.0", "projection": 1, "resources": [{"name": "r"}],
+            "properties": [
+                {"key": "url", "type": "url"}, {"key": "user", "type": "string"}, {"key": "count", "type": "integer"},
+                {"key": "all", "type": "boolean", "default": true}, {"key": "token", "type": "password", "secret": true},
+                {"key": "unset", "type": "string"},
+            ],
+            "hosts": ["x.example"], "hostsFrom": ["url"], "account": ["url", "count"],
+        });
+        let (manifest, _) = Manifest::parse(document.to_string().as_bytes()).unwrap();
+        let set = json!({"url": "https://a.example:8443/p?q", "user": "jo", "count": "7", "token": "hunter2"});
+        let told = Told::of(&manifest, |property| set.get(&property.key).cloned());
+        let expected = json!({
+            "url": "https://a.example:8443/p?q", "user": "jo", "count": 7, "all": true, "$secrets": ["a", "token"],
+        });
+        assert_eq!(told.with_secrets(["token", "a"].into_iter()), expected);
+        assert_eq!(told.account, "x|https://a.example:8443/p?q|7");
+        assert_eq!(told.origins, ["https://a.example:8443"]);
+    }
+
+    #[test]
+    fn access_tokens_are_asked_for_where_all_three_properties_are_set() {
+        let oauth2 = Oauth2 {
+            token_url: "/token".into(),
+            token_url_from: Some("url".into()),
+            client_id: "id".into(),
+            client_secret: "secret".into(),
+            refresh_token: "refresh".into(),
+        };
+        let grant = |configuration: Value, names: &[&str]| {
+            let secrets = names.iter().map(|name| ((*name).to_owned(), Secret::new(*name)));
+            refresh_grant(&oauth2, configuration.as_object().unwrap(), &secrets.collect())
+        };
+        let all = json!({"url": "https://vendor.example/", "id": "me"});
+        let found = grant(all.clone(), &["secret", "refresh"]).unwrap();
+        assert_eq!(found.token_url, "https://vendor.example/token");
+        let values = [&found.client_id, &found.client_secret, &found.refresh_token].map(Secret::expose);
+        assert_eq!(values, ["me", "secret", "refresh"]);
+        assert!(grant(all.clone(), &["secret"]).is_none());
+        assert!(grant(all, &[]).is_none());
+        assert!(
+            grant(
+                json!({"url": "https://vendor.example", "id": " "}),
+                &["secret", "refresh"]
+            )
+            .is_none()
+        );
+        assert!(grant(json!({"id": "me"}), &["secret", "refresh"]).is_none());
+    }
+}
