@@ -10,6 +10,7 @@ mod changes;
 mod docs;
 mod elements;
 mod hub;
+mod misbehave;
 mod restart;
 mod seeds;
 mod vendor;
