@@ -9,6 +9,7 @@ mod api;
 mod changes;
 mod docs;
 mod hub;
+mod hubspot;
 mod restart;
 mod seeds;
 mod vendor;
