@@ -6,6 +6,8 @@ mod bindings;
 mod cache;
 mod call;
 mod compile;
+#[cfg(test)]
+mod contract_tests;
 mod convert;
 mod engine;
 mod limits;

@@ -2,7 +2,7 @@
 //! into admission, what shows how a new version reads the pages of the old one, and what is kept of a step that failed.
 //!
 //! The file is made to be read and written by people: bodies are JSON or text (see [`crate::body`]), what is empty is left
-//! out, and an unknown key is an error. Must not hold a secret: requests have placeholders (see [`secrets`]).
+//! out, and an unknown key is an error. Must not hold a secret: requests have placeholders (see `secrets`).
 
 pub mod files;
 pub(crate) mod secrets;
