@@ -39,6 +39,7 @@ fn embed_elements() -> Result<()> {
         log: &mut |line| eprintln!("{line}"),
     })?;
     let mut code = String::from("/// The elements that travel inside the program: key and component.\n");
+    code.push_str("#[allow(unreachable_pub, reason = \"public in the library, and not where a test includes it\")]\n");
     code.push_str("pub static BUILTIN: &[(&str, &[u8])] = &[\n");
     for element in built {
         writeln!(

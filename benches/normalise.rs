@@ -138,7 +138,7 @@ struct Component {
     host: Arc<ElementHost>,
     element: Arc<Element>,
     run: Arc<Run>,
-    call: Call,
+    call: Arc<Call>,
 }
 
 impl Component {
@@ -164,7 +164,7 @@ impl Component {
             host,
             element,
             run,
-            call: Call::Begin,
+            call: Arc::new(Call::Begin),
         };
         let mut pages = 0;
         loop {
@@ -177,10 +177,10 @@ impl Component {
                 panic!("the run should send requests, not {:?}", step.next);
             };
             let answer = |request| runtime.block_on(answer(&client, request));
-            component.call = Call::Advance {
+            component.call = Arc::new(Call::Advance {
                 state: step.state,
                 responses: requests.iter().map(answer).collect(),
-            };
+            });
         }
     }
 
@@ -191,7 +191,7 @@ impl Component {
     }
 
     fn page(&self) -> Bytes {
-        let Call::Advance { responses, .. } = &self.call else {
+        let Call::Advance { responses, .. } = &*self.call else {
             panic!("the run should stand before a page");
         };
         assert_eq!(responses.len(), 1, "a page in the middle comes alone");

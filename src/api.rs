@@ -6,6 +6,7 @@ mod auth;
 mod elements;
 mod error;
 mod events;
+mod failures;
 mod health;
 mod hub;
 mod instances;
@@ -59,6 +60,14 @@ pub fn router(gateway: Arc<Gateway>, account: Account) -> Router {
         .route("/elements/{key}", get(elements::one))
         .route("/elements/{key}/metadata", get(elements::metadata))
         .route(
+            "/elements/{key}/component",
+            put(elements::load)
+                .delete(elements::unload)
+                .layer(DefaultBodyLimit::max(elements::COMPONENT_BYTES_MAX)),
+        )
+        .route("/elements/{key}/versions", get(elements::versions))
+        .route("/elements/{key}/rollback", post(elements::roll_back))
+        .route(
             "/elements/{key}/instances",
             get(instances::list_of_element).post(instances::create_of_element),
         )
@@ -86,6 +95,8 @@ pub fn router(gateway: Arc<Gateway>, account: Account) -> Router {
         )
         .route("/instances/{id}/polls", get(polls::list).merge(post(polls::poll_now)))
         .route("/instances/{id}/events", get(events::list))
+        .route("/instances/{id}/failures", get(failures::list))
+        .route("/instances/{id}/failures/{name}", get(failures::one))
         .route("/hubs/{hub}/{*path}", get(hub::read));
     Router::new()
         .merge(routes.clone())

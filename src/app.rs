@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -18,7 +19,9 @@ use crate::domain::secret::Secret;
 use crate::element_host::{ElementHost, Limits, Options as HostOptions};
 use crate::outbound::{Options as OutboundOptions, Outbound};
 use crate::ports::{Entropy, Store};
+use crate::service::elements::Watch;
 use crate::service::{Adapters, Gateway, Settings, deliver, scheduler};
+use crate::store::files::{ComponentFolder, Files};
 use crate::store::sled::{Options as StoreOptions, SledStore};
 use crate::vault::{self, FileVault};
 
@@ -49,7 +52,12 @@ impl App {
         make_private_folder(&config.data_dir)?;
         let account = account(&config, &*entropy)?;
         let vault = FileVault::open(&config.data_dir, entropy.clone()).context("opening the vault's key")?;
-        let elements = load_elements(&config)?;
+        let elements = ElementHost::new(HostOptions {
+            workers: std::thread::available_parallelism().map_or(2, usize::from),
+            limits: Limits::default(),
+            cache_dir: Some(config.data_dir.join("compiled")),
+        })?;
+        let files = Files::open(&config.data_dir.join("files")).context("making the folder for files")?;
         let store = SledStore::open(&config.data_dir.join("store"), StoreOptions::default())
             .with_context(|| format!("opening the store in {}", config.data_dir.display()))?;
         let outbound = Outbound::new(
@@ -71,6 +79,7 @@ impl App {
                 clock,
                 entropy,
                 vault: Arc::new(vault),
+                files: Arc::new(files),
             },
             Settings {
                 min_refresh_interval: config.min_refresh_interval,
@@ -79,6 +88,12 @@ impl App {
                 ..Settings::default()
             },
         );
+        let built_in = builtin::BUILTIN
+            .iter()
+            .map(|(_, component)| Bytes::from_static(component));
+        let restored = gateway.restore_elements(built_in.collect()).await;
+        restored.context("loading the elements")?;
+        let watch = open_watch(&config, &gateway).await?;
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| format!("listening on {}", config.listen))?;
@@ -87,6 +102,9 @@ impl App {
         tasks.spawn(scheduler::run(gateway.clone(), stop.clone()));
         tasks.spawn(deliver::run(gateway.clone(), stop.clone()));
         tasks.spawn(deliver::run_retention(gateway.clone(), stop.clone()));
+        if let Some(watch) = watch {
+            tasks.spawn(watch.run(gateway.clone(), stop.clone()));
+        }
         let router = api::router(gateway.clone(), account);
         let stopped = stop.clone().cancelled_owned();
         tasks.spawn(async move {
@@ -166,24 +184,14 @@ fn account(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<Account> {
     Ok(Account::new(&user, &organization))
 }
 
-/// Those in the binary, then those in the elements directory, which win.
-fn load_elements(config: &Config) -> anyhow::Result<Arc<ElementHost>> {
-    let host = ElementHost::new(HostOptions {
-        workers: std::thread::available_parallelism().map_or(2, usize::from),
-        limits: Limits::default(),
-        cache_dir: Some(config.data_dir.join("compiled")),
-    })?;
-    for (key, bytes) in builtin::BUILTIN {
-        host.load(bytes)
-            .with_context(|| format!("loading the built-in element {key}"))?;
-    }
-    if let Some(dir) = &config.elements_dir {
-        std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
-        for (path, reason) in host.load_dir(dir)?.refused {
-            error!(file = %path.display(), reason, "element not loaded");
-        }
-    }
-    Ok(host)
+/// Takes what lies in the elements directory, and is ready to follow it.
+async fn open_watch(config: &Config, gateway: &Gateway) -> anyhow::Result<Option<Watch>> {
+    let Some(dir) = &config.elements_dir else {
+        return Ok(None);
+    };
+    let folder = ComponentFolder::open(dir).with_context(|| format!("making {}", dir.display()))?;
+    let watch = Watch::open(gateway, Arc::new(folder)).await;
+    Ok(Some(watch.with_context(|| format!("reading {}", dir.display()))?))
 }
 
 fn make_private_folder(path: &Path) -> anyhow::Result<()> {

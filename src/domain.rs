@@ -4,6 +4,7 @@
 pub mod delivery;
 pub mod element;
 pub mod event;
+pub mod generation;
 pub mod grants;
 pub mod id;
 pub mod instance;

@@ -6,6 +6,8 @@ mod bindings;
 mod cache;
 mod call;
 mod compile;
+#[cfg(test)]
+mod contract_tests;
 mod convert;
 mod engine;
 mod limits;
@@ -14,27 +16,28 @@ mod registry;
 mod tests;
 mod workers;
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
 
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
-use crate::domain::element::{Element, Manifest};
+use crate::domain::element::{Element, Manifest, Usage};
 use crate::domain::id::Digest;
 use crate::domain::run::{Fault, Run, Step};
-use crate::ports::{Call, CallError, Elements};
-use tidegate_contract::Subject;
+use crate::ports::{Call, CallError, Case, Elements, Inadmissible, Replayed};
+use tidegate_contract::{Subject, section, snapshot};
 
 use self::bindings::ElementPre;
 use self::cache::Cache;
 use self::call::GuestState;
-use self::registry::{Generation, Registry};
+use self::registry::{Counts, Generation, Registry};
 use self::workers::Workers;
 
 pub use self::limits::Limits;
@@ -68,8 +71,6 @@ impl Error {
 /// Why a component was not taken; what was loaded before is untouched.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    #[error("cannot read {path}")]
-    Read { path: PathBuf, source: io::Error },
     /// A sentence for its author.
     #[error("not an element: {0}")]
     Refused(String),
@@ -83,19 +84,16 @@ pub enum LoadError {
     /// Names field, found and expected.
     #[error("the element's manifest is wrong: {0}")]
     Manifest(String),
-}
-
-/// What became of a directory's files.
-#[derive(Debug, Default)]
-pub struct Loaded {
-    pub elements: Vec<Arc<Element>>,
-    /// With the reasons in words.
-    pub refused: Vec<(PathBuf, String)>,
+    /// Names the case and what differs.
+    #[error("a case that the component carries does not come out as expected: {0}")]
+    Case(String),
 }
 
 /// Implements [`Elements`]. Loading is synchronous and takes as long as compiling does (0.1 s for a small component, 10 s
 /// for JavaScript): call it off the async threads.
 pub struct ElementHost {
+    /// For admission, which goes on on another thread.
+    this: Weak<ElementHost>,
     engine: Engine,
     linker: Linker<GuestState>,
     limits: Limits,
@@ -123,7 +121,8 @@ impl ElementHost {
             .transpose()?;
         let registry = Registry::default();
         let workers = Workers::start(workers).map_err(Error::Thread)?;
-        Ok(Arc::new(Self {
+        Ok(Arc::new_cyclic(|this| Self {
+            this: this.clone(),
             engine,
             linker,
             limits,
@@ -133,45 +132,21 @@ impl ElementHost {
         }))
     }
 
-    /// Admits, compiles and asks for the manifest; then new runs of its key take this component. The generation before
+    /// Admits, compiles and asks for the manifest; then new runs of its key take this component. What was active before
     /// stays callable by its digest. Loading what is loaded already makes it the active one again and compiles nothing.
-    pub fn load(&self, bytes: &[u8]) -> Result<Arc<Element>, LoadError> {
-        let generation = self.prepare(bytes)?;
-        Ok(self.activate(generation))
-    }
-
-    /// Loads every `*.wasm` of a directory, in order of name. A file that is refused does not keep the others out; of two
-    /// files with the same element, the second is refused.
     ///
     /// # Errors
-    /// When the directory itself cannot be read.
-    pub fn load_dir(&self, directory: &Path) -> Result<Loaded, LoadError> {
-        let mut loaded = Loaded::default();
-        let mut keys = BTreeSet::new();
-        for path in components_in(directory).map_err(|source| LoadError::Read {
-            path: directory.into(),
-            source,
-        })? {
-            match self.prepare_file(&path) {
-                Ok(generation) if keys.insert(generation.element.manifest.key.clone()) => {
-                    loaded.elements.push(self.activate(generation));
-                }
-                Ok(generation) => {
-                    let key = &generation.element.manifest.key;
-                    loaded
-                        .refused
-                        .push((path, format!("another file of this directory is element `{key}` too")));
-                }
-                Err(error) => loaded.refused.push((path, in_words(&error))),
-            }
-        }
-        Ok(loaded)
+    /// Why it is not taken; what was loaded before is untouched.
+    pub fn load(&self, bytes: &[u8]) -> Result<Arc<Element>, LoadError> {
+        let element = self.add(bytes)?;
+        self.registry.activate(element.digest);
+        Ok(element)
     }
 
-    /// Forgets all generations of an element. Calls that run end; later ones get [`CallError::NotLoaded`]. False when
-    /// there is none.
-    pub fn remove(&self, key: &str) -> bool {
-        self.registry.remove(key)
+    fn add(&self, bytes: &[u8]) -> Result<Arc<Element>, LoadError> {
+        let generation = self.prepare(bytes)?;
+        self.registry.add(generation.clone());
+        Ok(generation.element.clone())
     }
 
     /// Admits and compiles, to be called on the caller's own thread: for the authoring kit. No run takes it.
@@ -182,34 +157,6 @@ impl ElementHost {
         self.prepare(bytes).map(Examined)
     }
 
-    fn activate(&self, generation: Arc<Generation>) -> Arc<Element> {
-        let element = generation.element.clone();
-        self.registry.activate(generation);
-        tracing::info!(
-            element = element.manifest.key,
-            version = element.manifest.version,
-            digest = %element.digest,
-            "element loaded"
-        );
-        element
-    }
-
-    fn prepare_file(&self, path: &Path) -> Result<Arc<Generation>, LoadError> {
-        let unreadable = |source| LoadError::Read {
-            path: path.into(),
-            source,
-        };
-        // Before reading: the limit is there to spare the memory.
-        let length = std::fs::metadata(path).map_err(unreadable)?.len();
-        let limit = self.limits.component_bytes_max;
-        if length > limit as u64 {
-            return Err(LoadError::Refused(format!(
-                "the file has {length} bytes, more than the limit of {limit}"
-            )));
-        }
-        self.prepare(&std::fs::read(path).map_err(unreadable)?)
-    }
-
     fn prepare(&self, bytes: &[u8]) -> Result<Arc<Generation>, LoadError> {
         admit::admit(bytes, self.limits.component_bytes_max).map_err(LoadError::Refused)?;
         let digest = Digest(Sha256::digest(bytes).into());
@@ -217,6 +164,7 @@ impl ElementHost {
             return Ok(known);
         }
         let component = self.compile(bytes, digest)?;
+        admit::check_resources(&component, &self.limits.of(true)).map_err(LoadError::Refused)?;
         let guests = self
             .linker
             .instantiate_pre(&component)
@@ -226,16 +174,18 @@ impl ElementHost {
         let name = digest.to_string().into();
         let document = call::manifest(&guests, name, &self.limits.of(true)).map_err(LoadError::Call)?;
         let (manifest, document) = Manifest::parse(&document).map_err(LoadError::Manifest)?;
-        let limits = self.limits.of(manifest.interpreted);
-        Ok(Arc::new(Generation {
-            limits,
+        let generation = Arc::new(Generation {
+            limits: self.limits.of(manifest.interpreted),
+            counts: Counts::default(),
             element: Arc::new(Element {
                 manifest,
                 document,
                 digest,
             }),
             guests,
-        }))
+        });
+        replay_carried_cases(bytes, generation.clone())?;
+        Ok(generation)
     }
 
     fn compile(&self, bytes: &[u8], digest: Digest) -> Result<Component, LoadError> {
@@ -253,6 +203,19 @@ impl ElementHost {
     }
 }
 
+/// What a component was tested with travels in it: here it must come out as it did at its author's desk.
+fn replay_carried_cases(bytes: &[u8], generation: Arc<Generation>) -> Result<(), LoadError> {
+    let cases = section::read_cases(bytes).map_err(|error| LoadError::Refused(error.to_string()))?;
+    let subject = Examined(generation);
+    for case in &cases {
+        let tested = snapshot::test(&subject, case);
+        if !tested.is_ok() {
+            return Err(LoadError::Case(tested.to_string()));
+        }
+    }
+    Ok(())
+}
+
 /// A component that is looked at and not used.
 pub struct Examined(Arc<Generation>);
 
@@ -267,12 +230,8 @@ impl Examined {
     /// # Errors
     /// The call gave neither step nor fault.
     pub fn memory_of(&self, run: &Run, call: &Call) -> Result<usize, CallError> {
-        let Generation {
-            element,
-            guests,
-            limits,
-        } = &*self.0;
-        call::memory_of(guests, element.manifest.key.as_str().into(), limits, run, call)
+        let (outcome, cost) = self.0.measured_step(run, call);
+        outcome.map(|_| cost.memory_bytes)
     }
 }
 
@@ -282,6 +241,7 @@ impl Subject for Examined {
             element,
             guests,
             limits,
+            ..
         } = &*self.0;
         call::manifest(guests, element.manifest.key.as_str().into(), limits)
     }
@@ -295,6 +255,7 @@ impl Subject for Examined {
             element,
             guests,
             limits,
+            ..
         } = &*self.0;
         let kept = call::Kept::open(guests, element.manifest.key.as_str().into(), limits)?;
         Ok(Some(Box::new(kept)))
@@ -310,32 +271,63 @@ impl Elements for ElementHost {
         self.registry.all()
     }
 
+    fn admit(&self, component: Bytes) -> BoxFuture<'static, Result<Arc<Element>, Inadmissible>> {
+        let host = self.this.upgrade().expect("whoever calls a method holds the host");
+        // Not on a worker: compiling takes seconds, and calls must not wait for it.
+        let admitted = tokio::task::spawn_blocking(move || host.add(&component));
+        admitted
+            .map(|admitted| match admitted {
+                Ok(Ok(element)) => Ok(element),
+                Ok(Err(error)) => Err(Inadmissible(in_words(&error))),
+                Err(_) => Err(Inadmissible(
+                    "the gateway failed while it looked at the component; see its log".into(),
+                )),
+            })
+            .boxed()
+    }
+
+    fn activate(&self, digest: Digest) -> bool {
+        self.registry.activate(digest)
+    }
+
+    fn deactivate(&self, key: &str) {
+        self.registry.deactivate(key);
+    }
+
+    fn retain(&self, digests: &HashSet<Digest>) {
+        self.registry.retain(digests);
+    }
+
     fn call(
         &self,
         digest: Digest,
         run: Arc<Run>,
-        call: Call,
+        call: Arc<Call>,
     ) -> BoxFuture<'static, Result<Result<Step, Fault>, CallError>> {
         let Some(generation) = self.registry.by_digest(digest) else {
             return std::future::ready(Err(CallError::NotLoaded(digest.to_string()))).boxed();
         };
         let answer = self.workers.run(move || generation.step(&run, &call));
         answer
-            .map(|answer| answer.unwrap_or_else(|| Err(CallError::Trap("the host gave up the call".into()))))
+            .map(|answer| answer.unwrap_or_else(|| Err(CallError::Host("see the gateway's log".into()))))
             .boxed()
     }
-}
 
-fn components_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(directory)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "wasm") {
-            paths.push(path);
-        }
+    fn replay(&self, digest: Digest, case: Arc<Case>) -> BoxFuture<'static, Option<Replayed>> {
+        let Some(generation) = self.registry.by_digest(digest) else {
+            return std::future::ready(None).boxed();
+        };
+        self.workers
+            .run(move || tidegate_contract::replay::replay(&Examined(generation), &case))
+            .boxed()
     }
-    paths.sort();
-    Ok(paths)
+
+    fn usage(&self, digest: Digest) -> Usage {
+        let generation = self.registry.by_digest(digest);
+        generation
+            .map(|generation| generation.counts.usage())
+            .unwrap_or_default()
+    }
 }
 
 /// The whole chain in one line, for a report.

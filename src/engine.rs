@@ -14,5 +14,6 @@ pub mod reach;
 pub mod retry;
 pub mod schedule;
 pub mod sign;
+pub mod trust;
 pub mod watermark;
 pub mod where_clause;

@@ -9,8 +9,9 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use crate::domain::delivery::{Delivery, OutboxId, Outgoing};
-use crate::domain::element::Element;
+use crate::domain::element::{Element, Usage};
 use crate::domain::event::Notification;
+use crate::domain::generation::Generations;
 pub use crate::domain::grants::{Grants, RefreshGrant};
 use crate::domain::id::{Digest, InstanceId, ResourceKey};
 use crate::domain::instance::Instance;
@@ -20,7 +21,8 @@ pub use crate::domain::run::Refusal;
 use crate::domain::run::{Fault, Request, Response, Run, Step};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
-pub use tidegate_contract::{Call, CallError};
+pub use tidegate_contract::replay::Replayed;
+pub use tidegate_contract::{Call, CallError, Case};
 
 /// The time and waiting. Tests move it by hand.
 pub trait Clock: Send + Sync {
@@ -148,6 +150,42 @@ pub trait Store: Send + Sync + 'static {
     fn purge(&self, time: Timestamp, limit: usize) -> Stored<usize>;
     /// Everything written so far is on the disk when this returns.
     fn sync(&self) -> Stored<()>;
+
+    /// The components of every element, in order of key.
+    fn generations(&self) -> Stored<Vec<(String, Generations)>>;
+    /// Synced; refused with `Conflict` unless the stored revision is one less (0 where there is no row). Without any
+    /// generation the row goes.
+    fn put_generations(&self, key: String, generations: Generations) -> Stored<()>;
+}
+
+/// Files that are written whole, read whole, and named by where they belong: `components/<digest>`. A name is one or more
+/// parts with `/` between them; a part is made of letters, digits, `.`, `-` and `_`, and does not begin with a dot.
+pub trait Files: Send + Sync + 'static {
+    /// Whole or not at all, and on the disk when it returns.
+    fn put(&self, name: String, bytes: Bytes) -> Stored<()>;
+    fn get(&self, name: String) -> Stored<Option<Bytes>>;
+    /// Names and times of the last write of what lies in a folder, in order of name. Folders in it are left out.
+    fn list(&self, folder: String) -> Stored<Vec<(String, Timestamp)>>;
+    /// A file, or a folder with all that is in it. What is not there is removed already.
+    fn remove(&self, name: String) -> Stored<()>;
+}
+
+/// A folder that an operator puts files into.
+pub trait Folder: Send + Sync + 'static {
+    /// Every component file in it, in order of name.
+    fn scan(&self) -> Stored<Vec<Stamp>>;
+    /// None when it is gone, or longer than `bytes_max`.
+    fn read(&self, name: String, bytes_max: usize) -> Stored<Option<Bytes>>;
+}
+
+/// What tells whether a file changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    pub name: String,
+    pub bytes: u64,
+    pub modified: Timestamp,
+    /// Number of the file's inode: another one after an atomic rename.
+    pub inode: u64,
 }
 
 // --- HTTP ----------------------------------------------------------------------------------------------------------
@@ -191,16 +229,34 @@ pub trait Callback: Send + Sync {
 
 // --- elements ------------------------------------------------------------------------------------------------------
 
+/// Why a component is not taken: a whole sentence for its author.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Inadmissible(pub String);
+
 /// The loaded elements.
 pub trait Elements: Send + Sync {
+    /// The active component of a key.
     fn find(&self, key: &str) -> Option<Arc<Element>>;
-    /// In order of key.
+    /// The active ones, in order of key.
     fn list(&self) -> Vec<Arc<Element>>;
+    /// Admits a component and gets it ready: validated, compiled, its manifest read, the cases that it carries replayed.
+    /// No run takes it before it is made active. What is loaded already is not compiled again.
+    fn admit(&self, component: Bytes) -> BoxFuture<'static, Result<Arc<Element>, Inadmissible>>;
+    /// New runs of its key take this component from now on: a pointer is swapped. False when it is not loaded.
+    fn activate(&self, digest: Digest) -> bool;
+    /// New runs find no component under this key.
+    fn deactivate(&self, key: &str);
+    /// Forgets what is not among these, not active and not held by a run.
+    fn retain(&self, digests: &HashSet<Digest>);
     /// Runs off the async threads, in a fresh guest, within the limits.
     fn call(
         &self,
         digest: Digest,
         run: Arc<Run>,
-        call: Call,
+        call: Arc<Call>,
     ) -> BoxFuture<'static, Result<Result<Step, Fault>, CallError>>;
+    /// What a case gives with this component, off the async threads. None when it is not loaded.
+    fn replay(&self, digest: Digest, case: Arc<Case>) -> BoxFuture<'static, Option<Replayed>>;
+    fn usage(&self, digest: Digest) -> Usage;
 }

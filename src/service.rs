@@ -3,6 +3,7 @@
 //! `Gateway` holds what all of them need; each file adds one use case to it.
 
 pub mod deliver;
+pub mod elements;
 pub mod hub;
 pub mod instances;
 pub mod poll;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use crate::domain::secret::Secret;
-use crate::ports::{Callback, Clock, Elements, Entropy, Store, Vault, Vendor};
+use crate::ports::{Callback, Clock, Elements, Entropy, Files, Store, Vault, Vendor};
 
 /// Everything that the services work with. Cheap to clone, shared by all tasks.
 pub struct Gateway {
@@ -30,12 +31,14 @@ pub struct Gateway {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub vault: Arc<dyn Vault>,
+    pub files: Arc<dyn Files>,
     pub settings: Settings,
     /// Something is due sooner than the scheduler thinks. Carries no data.
     pub polls: Notify,
     /// Something is to be delivered sooner than the deliverer thinks. Carries no data.
     pub deliveries: Notify,
     pub(crate) running: scheduler::Running,
+    pub(crate) catalogue: elements::Catalogue,
     /// Counts changes of instances, for those who hold what they read of one.
     pub(crate) changes: watch::Sender<u64>,
 }
@@ -79,6 +82,7 @@ pub struct Adapters {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub vault: Arc<dyn Vault>,
+    pub files: Arc<dyn Files>,
 }
 
 impl Gateway {
@@ -92,6 +96,7 @@ impl Gateway {
             clock,
             entropy,
             vault,
+            files,
         } = adapters;
         Arc::new(Self {
             store,
@@ -101,10 +106,12 @@ impl Gateway {
             clock,
             entropy,
             vault,
+            files,
             settings,
             polls: Notify::new(),
             deliveries: Notify::new(),
             running: scheduler::Running::default(),
+            catalogue: elements::Catalogue::default(),
             changes: watch::Sender::new(0),
         })
     }

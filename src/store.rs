@@ -1,4 +1,4 @@
-//! The durable memory: adapters of `ports::Store`, one module each.
+//! The durable memory: adapters of `ports::Store`, one module each, and of `ports::Files`.
 //! Picks none of them, and names no database itself.
 
 use std::io;
@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 #[cfg(test)]
 mod contract;
+pub mod files;
 pub mod sled;
 
 /// Why a store could not be opened.

@@ -1,10 +1,13 @@
-//! What Tidegate talks to while it is tried out and tested: a SIMULATED Autotask API, a callback receiver, the seed's bodies.
-//! Nothing here is part of the gateway, and nothing here contacts the real vendor.
+//! What Tidegate talks to while it is tried out and tested: SIMULATED APIs of Autotask, HubSpot and Zendesk, a callback
+//! receiver, the seed's bodies.
+//! Nothing here is part of the gateway, and nothing here contacts a real vendor.
 
 pub mod autotask;
 pub mod clock;
 pub mod gateway;
 pub mod http;
+pub mod hubspot;
 pub mod receiver;
 pub mod seed;
 mod server;
+pub mod zendesk;

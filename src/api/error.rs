@@ -11,7 +11,7 @@ use crate::domain::run::{Fault, Remedy};
 use crate::engine::configuration::FieldError;
 use crate::ports::StoreError;
 use crate::service::runner::Failure;
-use crate::service::{hub, instances, reach};
+use crate::service::{elements, hub, instances, reach};
 
 #[derive(Debug)]
 pub(crate) struct ApiError {
@@ -156,6 +156,20 @@ impl From<instances::Error> for ApiError {
             Error::Reach(error) => error.into(),
             Error::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<elements::Error> for ApiError {
+    fn from(error: elements::Error) -> Self {
+        use elements::Error;
+        let status = match error {
+            Error::Unknown(_) => StatusCode::NOT_FOUND,
+            Error::OtherKey { .. } => StatusCode::BAD_REQUEST,
+            Error::Inadmissible(_) | Error::Worse(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Error::InUse { .. } | Error::BuiltIn(_) | Error::NothingBefore(_) => StatusCode::CONFLICT,
+            Error::Store(error) => return error.into(),
+        };
+        Self::new(status, error.to_string())
     }
 }
 

@@ -3,6 +3,9 @@
 
 use wasmparser::{Encoding, Parser, Payload, Validator};
 use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use super::limits::{Limits, MEMORIES, TABLE_ELEMENTS, TABLES};
 
 /// Elements of this major version of the contract are served.
 const MAJOR: &str = "1";
@@ -29,6 +32,31 @@ pub(super) fn admit(bytes: &[u8], bytes_max: usize) -> Result<(), String> {
         .validate_all(bytes)
         .map_err(|error| format!("this is not valid WebAssembly: {error}"))?;
     outline.check()
+}
+
+/// Does it ask for no more at its start than a guest may have?
+pub(super) fn check_resources(component: &Component, limits: &Limits) -> Result<(), String> {
+    let Some(needs) = component.resources_required() else {
+        return Err("it instantiates something of its imports; expected an element that stands alone".into());
+    };
+    // In pages, of which those of other sizes than the usual are smaller.
+    let memory_bytes = needs.max_initial_memory_size.unwrap_or(0).saturating_mul(65_536);
+    let found = [
+        ("memories", u64::from(needs.num_memories), MEMORIES as u64),
+        ("tables", u64::from(needs.num_tables), TABLES as u64),
+        ("bytes of memory at its start", memory_bytes, limits.memory_bytes as u64),
+        (
+            "entries in a table",
+            needs.max_initial_table_size.unwrap_or(0),
+            TABLE_ELEMENTS as u64,
+        ),
+    ];
+    for (what, found, most) in found {
+        if found > most {
+            return Err(format!("it declares {found} {what}; expected at most {most}"));
+        }
+    }
+    Ok(())
 }
 
 /// The names at the outside of a component.
@@ -192,6 +220,27 @@ mod tests {
         let constant = invalid.windows(2).rposition(|bytes| bytes == [0x41, 7]).unwrap();
         invalid[constant] = 0x42; // i64.const
         assert!(refusal(&invalid).contains("not valid WebAssembly"));
+    }
+
+    #[test]
+    fn refuses_what_asks_for_more_than_a_guest_may_have() {
+        let engine = Engine::default();
+        let needs = |module: &str| {
+            let text = format!("(component (core module $m {module}) (core instance (instantiate $m)))");
+            let component = Component::new(&engine, wat::parse_str(text).unwrap()).unwrap();
+            check_resources(&component, &Limits::default())
+        };
+        assert_eq!(needs("(memory 1024)"), Ok(()));
+        let refused = needs("(memory 1025)").unwrap_err();
+        assert_eq!(
+            refused,
+            "it declares 67174400 bytes of memory at its start; expected at most 67108864"
+        );
+        assert!(
+            needs("(table 100001 funcref)")
+                .unwrap_err()
+                .contains("100001 entries in a table")
+        );
     }
 
     #[test]

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
 
-use crate::domain::run::{Fault, Run, Step};
+use crate::domain::run::Run;
 use crate::ports::{Call, CallError};
+use tidegate_contract::replay::Outcome;
 
 use super::bindings::tidegate::element::types;
 use super::bindings::{Element, ElementPre};
@@ -39,6 +40,13 @@ type Answer = Result<types::Step, types::Fault>;
 /// The interface holds types alone, and bindgen! asks for its host all the same.
 impl types::Host for GuestState {}
 
+/// What a call took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cost {
+    pub(super) cpu: Duration,
+    pub(super) memory_bytes: usize,
+}
+
 /// `begin` or `advance`, with what came out checked against the contract.
 pub(super) fn step(
     guests: &ElementPre<GuestState>,
@@ -46,11 +54,14 @@ pub(super) fn step(
     limits: &Limits,
     run: &Run,
     call: &Call,
-) -> Result<Result<Step, Fault>, CallError> {
-    let answer = in_fresh_guest(guests, name, limits, |store, element| {
+) -> (Outcome, Cost) {
+    let started = cpu::thread_time();
+    let (answer, memory_bytes) = in_fresh_guest(guests, name, limits, |store, element| {
         operate(store, element, run, call)
-    })?;
-    checked(answer, limits)
+    });
+    let outcome = answer.and_then(|answer| checked(answer, limits));
+    let cpu = cpu::thread_time().saturating_sub(started);
+    (outcome, Cost { cpu, memory_bytes })
 }
 
 fn operate(store: &mut Store<GuestState>, element: &Element, run: &Run, call: &Call) -> wasmtime::Result<Answer> {
@@ -66,25 +77,11 @@ fn operate(store: &mut Store<GuestState>, element: &Element, run: &Run, call: &C
 }
 
 /// What came out of the guest, held against the contract.
-fn checked(answer: Answer, limits: &Limits) -> Result<Result<Step, Fault>, CallError> {
+fn checked(answer: Answer, limits: &Limits) -> Outcome {
     match answer {
         Ok(step) => convert::step(step, limits).map(Ok),
         Err(fault) => convert::fault(fault).map(Err),
     }
-}
-
-/// Bytes of memory that a guest has after this call, whatever the call gives.
-pub(super) fn memory_of(
-    guests: &ElementPre<GuestState>,
-    name: Arc<str>,
-    limits: &Limits,
-    run: &Run,
-    call: &Call,
-) -> Result<usize, CallError> {
-    in_fresh_guest(guests, name, limits, |store, element| {
-        operate(store, element, run, call)?.ok();
-        Ok(store.data().memory.used())
-    })
 }
 
 /// The manifest as the element writes it.
@@ -92,6 +89,7 @@ pub(super) fn manifest(guests: &ElementPre<GuestState>, name: Arc<str>, limits: 
     in_fresh_guest(guests, name, limits, |store, element| {
         element.tidegate_element_meta().call_manifest(store)
     })
+    .0
 }
 
 fn in_fresh_guest<T>(
@@ -99,13 +97,14 @@ fn in_fresh_guest<T>(
     name: Arc<str>,
     limits: &Limits,
     enter: impl FnOnce(&mut Store<GuestState>, &Element) -> wasmtime::Result<T>,
-) -> Result<T, CallError> {
+) -> (Result<T, CallError>, usize) {
     let mut store = store(guests, name, limits);
     let outcome = guests
         .instantiate(&mut store)
         .and_then(|element| enter(&mut store, &element));
     store.data_mut().log.finish();
-    outcome.map_err(|error| explain(&error, store.data(), limits))
+    let outcome = outcome.map_err(|error| explain(&error, store.data(), limits));
+    (outcome, store.data().memory.used())
 }
 
 /// A place for one guest, with limits.

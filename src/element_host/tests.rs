@@ -1,12 +1,17 @@
 //! A host with the misbehaving element of tests/guests: every limit stops it, and nobody else notices.
 //! Must not assert on wall time: what counts is the error, and that the next call works.
 
+#[path = "../../tests/guests/misbehave/src/mode.rs"]
+mod mode;
+mod modes;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
+use tidegate_contract::case::Found;
 
 use super::*;
 use crate::domain::record::{Moment, Record};
@@ -14,6 +19,8 @@ use crate::domain::run::{
     DateFields, GetArgs, ListArgs, Next, Operation, Problem, Remedy, Response, SweepArgs, Window,
 };
 use crate::domain::time::Timestamp;
+
+use self::mode::Mode;
 
 /// Where `cargo xtask elements` puts the components of tests/guests, unless TIDEGATE_TEST_GUESTS names a directory when
 /// this is compiled.
@@ -69,10 +76,10 @@ fn with(options: Options) -> Fixture {
     Fixture { host, element }
 }
 
-fn run(mode: &str) -> Arc<Run> {
+fn run(mode: Mode) -> Arc<Run> {
     Arc::new(Run {
         operation: Operation::Check,
-        configuration: json!({ "mode": mode, "other": [1, 2] }),
+        configuration: json!({ "mode": mode.name(), "other": [1, 2] }),
         memo: Some(vec![1]),
         now: Timestamp::from_ms(1_700_000_000_000),
     })
@@ -81,58 +88,47 @@ fn run(mode: &str) -> Arc<Run> {
 type Outcome = Result<Result<Step, Fault>, CallError>;
 
 impl Fixture {
-    async fn begin(&self, mode: &str) -> Outcome {
-        self.host.call(self.element.digest, run(mode), Call::Begin).await
+    async fn begin(&self, mode: Mode) -> Outcome {
+        self.host
+            .call(self.element.digest, run(mode), Arc::new(Call::Begin))
+            .await
     }
 
-    async fn step(&self, mode: &str) -> Step {
+    async fn step(&self, mode: Mode) -> Step {
         self.begin(mode)
             .await
             .expect("the call ends well")
             .expect("the element gives no fault")
     }
 
-    async fn error(&self, mode: &str) -> CallError {
-        let error = self.begin(mode).await.expect_err("the call must not end well");
-        self.still_works().await;
-        error
-    }
-
-    async fn trap(&self, mode: &str) -> String {
-        match self.error(mode).await {
-            CallError::Trap(text) => text,
-            other => panic!("{mode}: expected a trap, got {other:?}"),
-        }
-    }
-
-    async fn broken_rule(&self, mode: &str) -> String {
-        match self.error(mode).await {
-            CallError::Contract(rule) => rule,
-            other => panic!("{mode}: expected a broken rule, got {other:?}"),
-        }
-    }
-
     async fn still_works(&self) {
-        assert_eq!(self.step("records").await.records.len(), 2);
+        assert_eq!(self.step(Mode::Records).await.records.len(), 2);
     }
 
     async fn echo(&self, body: Bytes) -> Step {
         let headers = vec![("date".to_owned(), "today".to_owned())];
         let responses = vec![Response {
-            id: 1,
-            status: 200,
             headers,
-            body,
+            ..answer(1, body)
         }];
         let call = Call::Advance {
             state: b"kept".to_vec(),
             responses,
         };
         self.host
-            .call(self.element.digest, run("echo"), call)
+            .call(self.element.digest, run(Mode::Echo), Arc::new(call))
             .await
             .unwrap()
             .unwrap()
+    }
+}
+
+fn answer(id: u32, body: Bytes) -> Response {
+    Response {
+        id,
+        status: 200,
+        headers: vec![],
+        body,
     }
 }
 
@@ -158,7 +154,7 @@ fn the_manifest_comes_from_the_component() {
 
 #[tokio::test]
 async fn records_and_all_else_of_a_step_arrive() {
-    let step = fixture().step("records").await;
+    let step = fixture().step(Mode::Records).await;
     let first = Record {
         id: "1".into(),
         body: r#"{"a":1}"#.into(),
@@ -185,12 +181,12 @@ async fn records_and_all_else_of_a_step_arrive() {
     assert_eq!(step.checkpoint.as_deref(), Some(&b"page 2"[..]));
     assert_eq!(step.memo.as_deref(), Some(&[][..]));
     assert_eq!(step.next, Next::Done);
-    assert_eq!(fixture().step("sweep").await.ids, ["a", "b"]);
+    assert_eq!(fixture().step(Mode::Sweep).await.ids, ["a", "b"]);
 }
 
 #[tokio::test]
 async fn requests_arrive() {
-    let step = fixture().step("echo").await;
+    let step = fixture().step(Mode::Echo).await;
     let Next::Send(requests) = step.next else {
         panic!("expected requests")
     };
@@ -209,7 +205,7 @@ async fn requests_arrive() {
 
 #[tokio::test]
 async fn a_fault_arrives_as_a_value() {
-    let fault = fixture().begin("fault").await.unwrap().unwrap_err();
+    let fault = fixture().begin(Mode::Fault).await.unwrap().unwrap_err();
     assert_eq!(
         fault.remedy,
         Remedy::RateLimited {
@@ -262,11 +258,11 @@ async fn every_operation_crosses() {
     for operation in [Operation::List(list), Operation::Get(get), Operation::Sweep(sweep)] {
         let run = Arc::new(Run {
             operation,
-            ..(*run("records")).clone()
+            ..(*run(Mode::Records)).clone()
         });
         let step = fixture
             .host
-            .call(fixture.element.digest, run, Call::Begin)
+            .call(fixture.element.digest, run, Arc::new(Call::Begin))
             .await
             .unwrap()
             .unwrap();
@@ -278,7 +274,7 @@ async fn every_operation_crosses() {
 async fn each_call_meets_a_fresh_guest() {
     let fixture = fixture();
     for _ in 0..3 {
-        assert_eq!(fixture.step("count").await.state, b"1");
+        assert_eq!(fixture.step(Mode::Count).await.state, b"1");
     }
 }
 
@@ -287,11 +283,14 @@ fn calls_of_a_kept_guest_meet_what_it_kept() {
     let host = ElementHost::new(options()).unwrap();
     let examined = host.examine(&misbehave()).unwrap();
     let state =
-        |subject: &dyn Subject, mode: &str| subject.call(&run(mode), &Call::Begin).map(|step| step.unwrap().state);
-    assert_eq!(state(&examined, "count").unwrap(), state(&examined, "count").unwrap());
+        |subject: &dyn Subject, mode: Mode| subject.call(&run(mode), &Call::Begin).map(|step| step.unwrap().state);
+    assert_eq!(
+        state(&examined, Mode::Count).unwrap(),
+        state(&examined, Mode::Count).unwrap()
+    );
     let kept = examined.kept().unwrap().unwrap();
-    assert_eq!(state(&*kept, "count").unwrap(), b"1");
-    assert_eq!(state(&*kept, "count").unwrap(), b"2");
+    assert_eq!(state(&*kept, Mode::Count).unwrap(), b"1");
+    assert_eq!(state(&*kept, Mode::Count).unwrap(), b"2");
     assert_eq!(kept.manifest().unwrap(), examined.manifest().unwrap());
 }
 
@@ -307,88 +306,46 @@ fn a_kept_guest_has_limits_and_is_of_no_use_after_a_trap() {
     .unwrap();
     let examined = host.examine(&misbehave()).unwrap();
     let kept = examined.kept().unwrap().unwrap();
-    assert!(kept.call(&run("flood_log"), &Call::Begin).is_ok());
-    let flood = kept.call(&run("flood_output"), &Call::Begin);
+    assert!(kept.call(&run(Mode::FloodLog), &Call::Begin).is_ok());
+    let flood = kept.call(&run(Mode::FloodOutput), &Call::Begin);
     assert!(matches!(flood, Err(CallError::Output(_))), "{flood:?}");
     let kept = examined.kept().unwrap().unwrap();
-    assert_eq!(kept.call(&run("spin"), &Call::Begin), Err(CallError::Deadline(200)));
-    assert!(kept.call(&run("records"), &Call::Begin).is_err());
-    assert!(examined.call(&run("records"), &Call::Begin).is_ok());
+    assert_eq!(kept.call(&run(Mode::Spin), &Call::Begin), Err(CallError::Deadline(200)));
+    assert!(kept.call(&run(Mode::Records), &Call::Begin).is_err());
+    assert!(examined.call(&run(Mode::Records), &Call::Begin).is_ok());
 }
 
 #[tokio::test]
 async fn memory_that_an_earlier_guest_wrote_is_empty_for_the_next() {
     let fixture = fixture();
     for _ in 0..10 {
-        assert_eq!(fixture.step("leftovers").await.state, b"none");
+        assert_eq!(fixture.step(Mode::Leftovers).await.state, b"none");
     }
 }
 
 // --- limits ---
 
 #[tokio::test]
-async fn a_guest_that_computes_for_ever_is_stopped() {
-    let limits = Limits {
-        deadline: Duration::from_millis(20),
-        ..limits()
-    };
-    let hasty = with(Options { limits, ..options() });
-    let error = hasty.begin("spin").await.unwrap_err();
-    assert_eq!(error, CallError::Deadline(20));
-    assert_eq!(hasty.step("records").await.records.len(), 2);
-    assert_eq!(
-        hasty.begin("spin_after_log").await.unwrap_err(),
-        CallError::Deadline(20)
-    );
-}
-
-#[tokio::test]
-async fn a_guest_that_hoards_memory_is_stopped() {
-    assert_eq!(
-        fixture().error("hog_memory").await,
-        CallError::Memory(limits::MEMORY_BYTES as u64)
-    );
-}
-
-#[tokio::test]
 async fn a_page_that_does_not_fit_into_the_guest_is_a_matter_of_memory() {
     let fixture = fixture();
-    let responses = vec![Response {
-        id: 1,
-        status: 200,
-        headers: vec![],
-        body: page(limits::MEMORY_BYTES),
-    }];
+    let responses = vec![answer(1, page(limits::MEMORY_BYTES))];
     let call = Call::Advance {
         state: vec![],
         responses,
     };
     let error = fixture
         .host
-        .call(fixture.element.digest, run("echo"), call)
+        .call(fixture.element.digest, run(Mode::Echo), Arc::new(call))
         .await
         .unwrap_err();
     assert_eq!(error, CallError::Memory(limits::MEMORY_BYTES as u64));
 }
 
 #[tokio::test]
-async fn a_guest_that_floods_its_output_is_stopped() {
-    let fixture = fixture();
-    let too_much = CallError::Output(limits::OUTPUT_BYTES as u64);
-    assert_eq!(fixture.error("flood_output").await, too_much);
-    assert_eq!(fixture.error("flood_items").await, too_much);
-}
-
-#[tokio::test]
-async fn a_guest_that_recurses_for_ever_traps() {
-    let trap = fixture().trap("recurse").await;
-    assert!(trap.contains("call stack exhausted"), "{trap}");
-}
-
-#[tokio::test]
 async fn a_panic_is_a_trap_that_says_where() {
-    let trap = fixture().trap("panic").await;
-    assert!(trap.contains("unreachable"), "{trap}");
+    let Err(CallError::Trap(trap)) = fixture().begin(Mode::Panic).await else {
+        panic!("expected a trap")
+    };
     assert!(trap.contains(", at "), "{trap}");
 }
 
@@ -397,7 +354,7 @@ async fn a_guest_that_floods_the_log_goes_on_unheard() {
     let lines = Lines::default();
     let guard = lines.clone().listen();
     let fixture = with_this_threads_log(options());
-    let step = fixture.call_here("flood_log");
+    let step = fixture.call_here(Mode::FloodLog);
     drop(guard);
     assert_eq!(step.next, Next::Done);
     let written = lines.text();
@@ -417,121 +374,11 @@ async fn a_guest_that_floods_the_log_goes_on_unheard() {
 fn a_logged_line_names_the_element_and_stays_one_line() {
     let lines = Lines::default();
     let guard = lines.clone().listen();
-    with_this_threads_log(options()).call_here("log_a_line_break");
+    with_this_threads_log(options()).call_here(Mode::LogALineBreak);
     drop(guard);
     let written = lines.text();
     let line = written.lines().find(|line| line.contains("element says")).unwrap();
     assert!(line.contains("misbehave") && line.contains("one two"), "{written}");
-}
-
-// --- rules of the contract ---
-
-#[tokio::test]
-async fn lengths_fit_the_bytes_exactly() {
-    let fixture = fixture();
-    assert_eq!(
-        fixture.broken_rule("bytes_left_over").await,
-        "the last 1 bytes of `bytes` belong to no item"
-    );
-    assert_eq!(
-        fixture.broken_rule("bytes_missing").await,
-        "item 0 claims 3 bytes where `bytes` has 2 left"
-    );
-    assert_eq!(
-        fixture.broken_rule("garbage_lengths").await,
-        "item 0 claims 4294967295 bytes where `bytes` has 3 left"
-    );
-}
-
-#[tokio::test]
-async fn ids_are_short_text_that_comes_once() {
-    let fixture = fixture();
-    assert_eq!(
-        fixture.broken_rule("empty_id").await,
-        "id 0 of items has 0 bytes; expected 1 to 1024"
-    );
-    assert_eq!(
-        fixture.broken_rule("long_id").await,
-        "id 0 of items has 1025 bytes; expected 1 to 1024"
-    );
-    assert_eq!(
-        fixture.broken_rule("id_not_utf8").await,
-        "the id of item 0 is not UTF-8"
-    );
-    assert_eq!(
-        fixture.broken_rule("id_twice").await,
-        "id of items `1` comes twice in a step"
-    );
-    assert_eq!(
-        fixture.broken_rule("sweep_empty_id").await,
-        "id 0 of ids has 0 bytes; expected 1 to 1024"
-    );
-    assert_eq!(
-        fixture.broken_rule("sweep_long_id").await,
-        "id 0 of ids has 1025 bytes; expected 1 to 1024"
-    );
-    assert_eq!(
-        fixture.broken_rule("sweep_id_twice").await,
-        "id of ids `a` comes twice in a step"
-    );
-}
-
-#[tokio::test]
-async fn a_record_that_is_not_deleted_has_an_object_for_a_body() {
-    let fixture = fixture();
-    assert_eq!(
-        fixture.broken_rule("empty_body").await,
-        "item 0 has no body and is not deleted"
-    );
-    assert_eq!(
-        fixture.broken_rule("body_not_an_object").await,
-        "the body of item 0 is not one JSON object"
-    );
-}
-
-#[tokio::test]
-async fn requests_are_few_and_have_ids_that_differ() {
-    let fixture = fixture();
-    assert_eq!(
-        fixture.broken_rule("no_request").await,
-        "a step sends 0 requests; expected 1 to 16"
-    );
-    assert_eq!(
-        fixture.broken_rule("too_many_requests").await,
-        "a step sends 17 requests; expected 1 to 16"
-    );
-    assert_eq!(
-        fixture.broken_rule("request_id_twice").await,
-        "request id `1` comes twice in a step"
-    );
-}
-
-#[tokio::test]
-async fn what_is_kept_for_an_element_is_small() {
-    let fixture = fixture();
-    assert_eq!(
-        fixture.broken_rule("state_over_cap").await,
-        "state has 65537 bytes; expected at most 65536"
-    );
-    assert_eq!(
-        fixture.broken_rule("checkpoint_over_cap").await,
-        "checkpoint has 65537 bytes; expected at most 65536"
-    );
-    assert_eq!(
-        fixture.broken_rule("memo_over_cap").await,
-        "memo has 4097 bytes; expected at most 4096"
-    );
-}
-
-#[tokio::test]
-async fn what_this_gateway_does_not_know_is_refused_by_name() {
-    let fixture = fixture();
-    assert_eq!(
-        fixture.broken_rule("unknown_next").await,
-        "next is `dance`, which this gateway does not know"
-    );
-    let rule = fixture.broken_rule("garbled_fault").await;
-    assert!(rule.starts_with("a fault's detail is not JSON"), "{rule}");
 }
 
 // --- generations ---
@@ -556,22 +403,46 @@ async fn loading_a_former_generation_rolls_back() {
 }
 
 #[tokio::test]
-async fn generations_that_are_long_gone_are_not_kept() {
-    let fixture = fixture();
-    for mark in 1..=3 {
-        fixture.host.load(&marked(mark)).unwrap();
-    }
-    let error = fixture.begin("records").await.unwrap_err();
-    assert_eq!(error, CallError::NotLoaded(fixture.element.digest.to_string()));
+async fn a_component_is_kept_while_a_run_holds_it() {
+    let Fixture { host, element } = fixture();
+    let next = host.load(&marked(1)).unwrap();
+    host.retain(&HashSet::new());
+    assert!(
+        host.registry.by_digest(element.digest).is_some(),
+        "the test's element is a run's"
+    );
+    assert!(host.registry.by_digest(next.digest).is_some(), "it is active");
+    let digest = element.digest;
+    drop(element);
+    host.retain(&HashSet::from([digest]));
+    assert!(host.registry.by_digest(digest).is_some(), "it is wanted");
+    host.retain(&HashSet::new());
+    assert!(host.registry.by_digest(digest).is_none());
+    let call = Elements::call(&*host, digest, run(Mode::Records), Arc::new(Call::Begin));
+    assert_eq!(call.await.unwrap_err(), CallError::NotLoaded(digest.to_string()));
 }
 
 #[tokio::test]
-async fn a_removed_element_is_not_found_and_not_called() {
+async fn an_admitted_component_is_not_used_before_it_is_made_active() {
+    let Fixture { host, element } = fixture();
+    let next = host.admit(marked(1).into()).await.unwrap();
+    assert_eq!(host.find("misbehave").unwrap().digest, element.digest);
+    assert!(host.activate(next.digest));
+    assert_eq!(host.find("misbehave").unwrap().digest, next.digest);
+    host.deactivate("misbehave");
+    assert!(host.find("misbehave").is_none());
+    assert!(!host.activate(Digest([9; 32])));
+}
+
+#[tokio::test]
+async fn calls_are_counted() {
     let fixture = fixture();
-    assert!(fixture.host.remove("misbehave"));
-    assert!(!fixture.host.remove("misbehave"));
-    assert!(fixture.host.find("misbehave").is_none());
-    assert!(matches!(fixture.begin("records").await, Err(CallError::NotLoaded(_))));
+    for mode in [Mode::Records, Mode::Fault, Mode::Panic] {
+        let _ = fixture.begin(mode).await;
+    }
+    let usage = fixture.host.usage(fixture.element.digest);
+    assert_eq!((usage.calls, usage.records, usage.faults, usage.traps), (3, 2, 1, 1));
+    assert!(usage.cpu_us > 0 && usage.peak_memory_bytes >= 64 * 1024, "{usage:?}");
 }
 
 #[test]
@@ -582,6 +453,24 @@ fn what_is_refused_leaves_the_loaded_generation_alone() {
     };
     assert!(why.contains("not WebAssembly"), "{why}");
     assert_eq!(host.find("misbehave").unwrap().digest, element.digest);
+}
+
+#[test]
+fn the_cases_that_a_component_carries_must_come_out_as_expected() {
+    let host = ElementHost::new(options()).unwrap();
+    let mut case = Case::new("a sweep", (*run(Mode::Sweep)).clone());
+    case.expect = Some(Found {
+        ids: vec!["a".into(), "b".into()],
+        ..Found::default()
+    });
+    let good = section::write_cases(&misbehave(), std::slice::from_ref(&case)).unwrap();
+    host.load(&good).unwrap();
+    case.expect = Some(Found::default());
+    let bad = section::write_cases(&misbehave(), std::slice::from_ref(&case)).unwrap();
+    let words = in_words(&host.load(&bad).unwrap_err());
+    assert!(words.contains("case `a sweep`"), "{words}");
+    let garbled = section::append(&misbehave(), section::CASES, b"[{}]");
+    assert!(matches!(host.load(&garbled), Err(LoadError::Refused(_))));
 }
 
 #[test]
@@ -597,37 +486,6 @@ fn an_export_of_another_type_is_refused() {
         words.contains("does not fit the contract") && words.contains("manifest"),
         "{words}"
     );
-}
-
-#[test]
-fn a_directory_is_loaded_as_far_as_it_can_be() {
-    let directory = tempfile::tempdir().unwrap();
-    let write = |name: &str, bytes: &[u8]| std::fs::write(directory.path().join(name), bytes).unwrap();
-    write("a.wasm", &misbehave());
-    write("b.wasm", b"#!/bin/sh");
-    write("c.wasm", &marked(1));
-    write("d.txt", b"not looked at");
-    let host = ElementHost::new(options()).unwrap();
-    let loaded = host.load_dir(directory.path()).unwrap();
-    assert_eq!(loaded.elements.len(), 1);
-    let refused: Vec<_> = loaded
-        .refused
-        .iter()
-        .map(|(path, why)| (path.file_name().unwrap(), why.as_str()))
-        .collect();
-    assert_eq!(refused.len(), 2);
-    assert_eq!(refused[0].0, "b.wasm");
-    assert!(
-        refused[0].1.starts_with("not an element: this is not WebAssembly"),
-        "{}",
-        refused[0].1
-    );
-    assert_eq!(refused[1].0, "c.wasm");
-    assert!(refused[1].1.contains("`misbehave` too"), "{}", refused[1].1);
-    assert!(matches!(
-        host.load_dir(&directory.path().join("none")),
-        Err(LoadError::Read { .. })
-    ));
 }
 
 #[tokio::test]
@@ -662,13 +520,12 @@ fn with_this_threads_log(options: Options) -> Here {
 }
 
 impl Here {
-    fn call_here(&self, mode: &str) -> Step {
+    fn call_here(&self, mode: Mode) -> Step {
         let Fixture { host, element } = &self.0;
         let generation = host.registry.by_digest(element.digest).unwrap();
         let name = element.manifest.key.as_str().into();
-        call::step(&generation.guests, name, &host.limits, &run(mode), &Call::Begin)
-            .unwrap()
-            .unwrap()
+        let (answer, _) = call::step(&generation.guests, name, &host.limits, &run(mode), &Call::Begin);
+        answer.unwrap().unwrap()
     }
 }
 

@@ -9,6 +9,7 @@ use crate::domain::event::Change;
 use crate::domain::instance::FirstSight;
 use crate::domain::record::{Fingerprint, Record};
 use crate::domain::time::Timestamp;
+use crate::engine::trust::Reread;
 
 /// A record with its dates read.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub struct Rules {
     /// The first poll is over: an unknown record is news.
     pub baselined: bool,
     pub projection: u32,
+    /// How far the resource was read: what the vendor changed later is news, also where the projection is another one.
+    pub watermark: Option<Timestamp>,
     /// Records created at or after this were created within the poll's window.
     pub window_from: Timestamp,
     pub created_check_tolerance_ms: i64,
@@ -76,7 +79,14 @@ fn difference(dated: Dated, known: Option<&Fingerprint>, rules: &Rules) -> Optio
         None if deleted => return None,
         Some(known) if known.deleted && deleted => return None,
         Some(known) if !known.deleted && deleted => (Some(Change::Deleted), known.version + 1),
-        Some(known) if !known.deleted && known.projection != rules.projection => (None, known.version),
+        Some(known) if !known.deleted && known.projection != rules.projection => {
+            // Taken anew in silence, but for what the vendor itself changed meanwhile.
+            if is_untouched(dated.updated, rules.watermark) {
+                (None, known.version)
+            } else {
+                (Some(Change::Updated), known.version + 1)
+            }
+        }
         Some(known) if !known.deleted && known.digest == digest => return None,
         Some(known) if !known.deleted => (Some(Change::Updated), known.version + 1),
         // Unknown, or back after a deletion.
@@ -93,6 +103,31 @@ fn difference(dated: Dated, known: Option<&Fingerprint>, rules: &Rules) -> Optio
         fingerprint,
         change,
     })
+}
+
+/// Records of a page that were known, that the vendor did not touch since, and how many of them differ all the same.
+#[must_use]
+pub fn reread(records: &[Dated], known: &[Option<Fingerprint>], rules: &Rules) -> Reread {
+    let mut reread = Reread::default();
+    for (dated, known) in records.iter().zip(known) {
+        let Some(known) = known.filter(|known| !known.deleted && known.projection == rules.projection) else {
+            continue;
+        };
+        if !dated.record.deleted && is_untouched(dated.updated, rules.watermark) {
+            reread.records += 1;
+            reread.differ += u64::from(xxh3_128(&dated.record.body) != known.digest);
+        }
+    }
+    reread
+}
+
+/// Does the vendor say that nothing happened since the resource was read? A record without a date says nothing, and is
+/// taken for untouched.
+fn is_untouched(updated: Option<Timestamp>, watermark: Option<Timestamp>) -> bool {
+    match (updated, watermark) {
+        (Some(updated), Some(watermark)) => updated <= watermark,
+        _ => true,
+    }
 }
 
 fn first_seen(dated: &Dated, rules: &Rules) -> Option<Change> {
@@ -154,6 +189,7 @@ mod tests {
             first_sight: FirstSight::Baseline,
             baselined: true,
             projection: 1,
+            watermark: Some(Timestamp::from_ms(1_500)),
             window_from: Timestamp::from_ms(1_000),
             created_check_tolerance_ms: 10,
             not_after: None,
@@ -198,6 +234,37 @@ mod tests {
         );
         assert_eq!(differences[0].change, Some(Change::Updated));
         assert_eq!(differences[0].fingerprint.version, 4);
+    }
+
+    #[test]
+    fn what_the_vendor_changed_since_is_news_under_another_projection_too() {
+        let rules = Rules {
+            projection: 2,
+            ..rules()
+        };
+        let page = vec![dated("6", "{\"b\":1}", 1, 1_500), dated("7", "{\"b\":1}", 1, 1_501)];
+        let known = [known("{\"a\":1}", 1, 3), known("{\"a\":1}", 1, 3)];
+        let differences = compare(page, &known, &rules);
+        assert_eq!(differences[0].change, None);
+        assert_eq!(differences[1].change, Some(Change::Updated));
+        assert_eq!(differences[1].fingerprint.version, 4);
+    }
+
+    #[test]
+    fn what_differs_though_the_vendor_did_not_touch_it_is_counted() {
+        let page = [
+            dated("1", "{\"a\":1}", 1, 1_500),
+            dated("2", "{\"b\":1}", 1, 1_500),
+            dated("3", "{\"b\":1}", 1, 1_501),
+            dated("4", "{\"b\":1}", 1, -1),
+            dated("5", "{\"b\":1}", 1, 1_000),
+            dated("6", "{\"b\":1}", 1, 1_000),
+        ];
+        let mut before: Vec<_> = (0..5).map(|_| known("{\"a\":1}", 1, 3)).collect();
+        before[4] = known("{\"a\":1}", 0, 3);
+        before.push(None);
+        let expected = Reread { records: 3, differ: 2 };
+        assert_eq!(reread(&page, &before, &rules()), expected);
     }
 
     #[test]

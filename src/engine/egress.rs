@@ -1,6 +1,7 @@
 //! May this request leave the gateway, and where to? Judges text and addresses; never resolves a name and never sends.
 
 mod address;
+mod placeholder;
 
 use std::collections::HashMap;
 
@@ -10,12 +11,13 @@ use crate::domain::run::{Refusal, Request};
 use crate::domain::secret::Secret;
 
 pub use address::{allowed_address, literal_address};
+pub use placeholder::fill;
 
 /// Longest URL, in bytes; more is refused by many servers anyway.
 pub const URL_BYTES_MAX: usize = 16 * 1024;
 /// Most headers of a request.
 pub const HEADERS_MAX: usize = 64;
-/// Names and values of all headers together, in bytes, before secrets are filled in.
+/// Names and values of all headers together, in bytes, before placeholders are filled in.
 pub const HEADER_BYTES_MAX: usize = 32 * 1024;
 /// Longest body of a request, in bytes; as much as an answer may have.
 pub const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -41,9 +43,6 @@ const HEADERS_REFUSED: [&str; 12] = [
     "upgrade",
 ];
 
-const PLACEHOLDER_START: &str = "{{secret:";
-const PLACEHOLDER_END: &str = "}}";
-
 /// Checks all of a request but the addresses that its host has. The answer is the URL to send it to, without a fragment.
 pub fn admit(request: &Request, hosts: &[String], origins: &[String]) -> Result<Url, Refusal> {
     if !METHODS.contains(&request.method.as_str()) {
@@ -68,46 +67,28 @@ pub fn admit(request: &Request, hosts: &[String], origins: &[String]) -> Result<
                 body.len()
             ));
         }
-        if body
-            .windows(PLACEHOLDER_START.len())
-            .any(|window| window == PLACEHOLDER_START.as_bytes())
-        {
-            return refuse("a secret's placeholder may stand in a header's value only, not in the body".into());
+        if placeholder::stands_in(body) {
+            return refuse("a placeholder may stand in a header's value only, not in the body".into());
         }
     }
     Ok(url)
 }
 
-/// Puts the secrets in place of `{{secret:NAME}}`. A name that is not granted, a placeholder that is not closed and a
-/// secret that no header can carry are refusals, which never show a secret.
-pub fn fill(value: &str, secrets: &HashMap<String, Secret>) -> Result<Secret, Refusal> {
-    let mut filled = String::new();
-    let mut rest = value;
-    while let Some(start) = rest.find(PLACEHOLDER_START) {
-        filled.push_str(&rest[..start]);
-        let inner = &rest[start + PLACEHOLDER_START.len()..];
-        let Some(end) = inner.find(PLACEHOLDER_END) else {
-            return refuse(format!(
-                "a placeholder {PLACEHOLDER_START}…{PLACEHOLDER_END} is not closed"
-            ));
-        };
-        let name = &inner[..end];
-        let Some(secret) = secrets.get(name) else {
-            return refuse(format!(
-                "the secret {:?} is not set in this instance's configuration",
-                clip(name)
-            ));
-        };
-        if !secret.expose().bytes().all(is_value_byte) {
-            return refuse(format!(
-                "the secret {name:?} holds a line break or another control character"
-            ));
-        }
-        filled.push_str(secret.expose());
-        rest = &inner[end + PLACEHOLDER_END.len()..];
-    }
-    filled.push_str(rest);
-    Ok(Secret::new(filled))
+/// What [`admit`] and [`fill`] will say of it when it is sent.
+///
+/// # Errors
+/// The same refusals.
+pub fn check(
+    request: &Request,
+    hosts: &[String],
+    origins: &[String],
+    secrets: &HashMap<String, Secret>,
+) -> Result<(), Refusal> {
+    admit(request, hosts, origins)?;
+    request
+        .headers
+        .iter()
+        .try_for_each(|(_, value)| fill(value, secrets).map(|_| ()))
 }
 
 fn admit_url(text: &str, hosts: &[String], origins: &[String]) -> Result<Url, Refusal> {
@@ -117,8 +98,8 @@ fn admit_url(text: &str, hosts: &[String], origins: &[String]) -> Result<Url, Re
             text.len()
         ));
     }
-    if text.contains(PLACEHOLDER_START) {
-        return refuse("a secret's placeholder may stand in a header's value only, not in the URL".into());
+    if placeholder::stands_in(text.as_bytes()) {
+        return refuse("a placeholder may stand in a header's value only, not in the URL".into());
     }
     let mut url = web_url(text).map_err(Refusal)?;
     url.set_fragment(None);
@@ -304,6 +285,7 @@ mod tests {
             ("https://:hunter2@api.example.com/", "user and password"),
             ("http://127.0.0.1:0/", "no port 0"),
             ("https://api.example.com/?key={{secret:k}}", "not in the URL"),
+            ("https://api.example.com/?key={{base64:k}}", "not in the URL"),
         ] {
             let refusal = judge_url(url).expect_err(url);
             assert!(refusal.contains(reason), "{url}: {refusal}");
@@ -372,6 +354,10 @@ mod tests {
                 ..good.clone()
             },
             Request {
+                body: Some(b"{{base64:k}}".to_vec()),
+                ..good.clone()
+            },
+            Request {
                 lane: "x".repeat(LANE_BYTES_MAX + 1),
                 ..good.clone()
             },
@@ -384,34 +370,6 @@ mod tests {
                 ..good
             })
             .is_ok()
-        );
-    }
-
-    #[test]
-    fn placeholders_are_filled_with_what_is_granted() {
-        let secrets = HashMap::from([
-            ("user".to_owned(), Secret::new("ada")),
-            ("password".to_owned(), Secret::new("{{secret:user}} Zoë")),
-            ("broken".to_owned(), Secret::new("hunter2\r\nX: y")),
-        ]);
-        let filled = |value: &str| {
-            fill(value, &secrets)
-                .map(|secret| secret.expose().to_owned())
-                .map_err(|error| error.0)
-        };
-        assert_eq!(filled("plain {{x}}").unwrap(), "plain {{x}}");
-        assert_eq!(filled("{{secret:user}}:{{secret:user}}!").unwrap(), "ada:ada!");
-        assert_eq!(
-            filled("{{secret:password}}").unwrap(),
-            "{{secret:user}} Zoë",
-            "a secret is not filled in turn"
-        );
-        assert!(filled("{{secret:other}}").unwrap_err().contains("\"other\" is not set"));
-        assert!(filled("{{secret:user").unwrap_err().contains("not closed"));
-        let refusal = filled("{{secret:broken}}").unwrap_err();
-        assert!(
-            refusal.contains("\"broken\"") && !refusal.contains("hunter2"),
-            "{refusal}"
         );
     }
 }

@@ -150,6 +150,7 @@ fn events(trial: &Trial) -> String {
         first_sight: made,
         baselined: false,
         projection: trial.subject.examined.element().manifest.projection,
+        watermark: None,
         window_from: asked.from,
         created_check_tolerance_ms: i64::from(asked.poller.created_check_tolerance_seconds) * 1_000,
         not_after: None,

@@ -216,6 +216,7 @@ impl Gateway {
     pub async fn remove_instance(&self, id: InstanceId) -> Result<(), Error> {
         if self.store.delete_instance(id).await? {
             self.running.cancel(id);
+            self.forget_cases(id).await?;
             self.announce_change();
             info!(instance = %id, "instance removed");
             return Ok(());

@@ -14,21 +14,24 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::Gateway;
+use super::elements::{Held, Recorder};
 use super::reach::{self, Reach};
 use super::runner::{Failure, Runner, Then};
+use crate::domain::element::Element;
 use crate::domain::id::ResourceKey;
 use crate::domain::instance::{Instance, Poller};
 use crate::domain::poll::{Continuation, Outcome, PollReport, Progress, ResourceState};
 use crate::domain::record::Record;
 use crate::domain::run::{DateFields, ListArgs, Operation, Problem, Step, Window};
 use crate::domain::time::Timestamp;
-use crate::engine::compare::{Dated, Rules, compare, fold};
+use crate::engine::compare::{Dated, Rules, compare, fold, reread};
 use crate::engine::dates::Zone;
 use crate::engine::envelope::Sender;
 use crate::engine::macros::Moments;
 use crate::engine::plan::{self, plan};
 use crate::engine::poller_url::{PollerUrl, PollerUrlError};
 use crate::engine::retry::{DELAY_MAX, poll_backoff};
+use crate::engine::trust::{Ending, Reread};
 use crate::engine::{schedule, watermark};
 use crate::ports::{Durability, PageCommit, StoreError};
 use dates::DateReader;
@@ -55,6 +58,14 @@ enum Error {
     Configuration { field: String, message: String },
     #[error("the vendor account is over its limit and rests until {0}")]
     Paused(Timestamp),
+    #[error("this version of the element is quarantined until {until}: {reason}")]
+    Quarantined { until: Timestamp, reason: String },
+    #[error(
+        "this version of the element would update {} of {} records that the vendor did not touch",
+        .0.differ,
+        .0.records
+    )]
+    Storm(Reread),
     #[error("the gateway is stopping")]
     Stopping,
 }
@@ -79,6 +90,11 @@ struct Poll<'a> {
     sender: Sender,
     reach: Reach,
     rules: Rules,
+    _held: Held<'a>,
+    /// Set while the component is on probation: what it reads in another way than the one before it.
+    reread: Option<Reread>,
+    /// Set while the run's first pages are recorded.
+    recorder: Option<Recorder>,
 }
 
 impl Gateway {
@@ -122,10 +138,12 @@ impl Gateway {
         }
         let started = self.clock.now();
         let polled = match self.open(key, &instance, &poller, &state, started).await {
-            Ok((mut poll, runner)) => poll
-                .pages(runner, stop)
-                .await
-                .map_err(|error| (error, poll.state, poll.progress)),
+            Ok((mut poll, mut runner)) => {
+                let ended = poll.pages(&mut runner, stop).await;
+                let element = poll.reach.element.clone();
+                self.judge(key, &element, &ended, runner.vendor_trouble).await;
+                ended.map_err(|error| (error, poll.state, poll.progress))
+            }
             Err(error) => Err((error, state, Progress::new(started))),
         };
         match polled {
@@ -134,6 +152,21 @@ impl Gateway {
             Err((Error::Paused(until), state, _)) => self.postpone(key, state, until).await,
             Err((error, state, progress)) => self.record_failure(key, &instance, state, progress, &error).await,
         }
+    }
+
+    /// What the poll's end says of the component, and keeps what went into a step that broke.
+    async fn judge(&self, key: &ResourceKey, element: &Element, ended: &Result<(), Error>, vendor_trouble: bool) {
+        let ending = match ended {
+            Ok(()) => Ending::Good,
+            Err(Error::Run(Failure::Breach(breach))) if !breach.reason.is_gateways() => {
+                self.keep_failure(key, element, breach).await;
+                Ending::Breach
+            }
+            Err(Error::Run(Failure::Fault(_))) if !vendor_trouble => Ending::Fault,
+            Err(Error::Storm(reread)) => return self.note_storm(element, *reread).await,
+            Err(_) => return,
+        };
+        self.note_ending(element, key.instance, ending).await;
     }
 
     /// Sets the stage: element, window, run (new or continued).
@@ -150,6 +183,10 @@ impl Gateway {
             return Err(Error::Paused(until));
         }
         let (element, own_reach) = (reach.element.clone(), reach.clone());
+        if let Some((until, reason)) = self.catalogue.quarantine(&element.manifest.key, element.digest, now) {
+            return Err(Error::Quarantined { until, reason });
+        }
+        let held = self.catalogue.hold(element.digest);
         let first_sight = instance.events.first_sight;
         let from = watermark::ask_from(state.watermark, poller.overlap_seconds, first_sight);
         let configuration = |field: &str, message: String| Error::Configuration {
@@ -170,10 +207,16 @@ impl Gateway {
             let memo = reach.read_memo(self.store.memo(key.instance).await?);
             (Runner::new(reach, operation, memo, now), Progress::new(now))
         };
+        let recorder = match runner.is_fresh() {
+            true => self.recorder(key, &element, runner.run()).await,
+            false => None,
+        };
+        let on_probation = self.catalogue.is_on_probation(&element.manifest.key, element.digest);
         let rules = Rules {
             first_sight,
             baselined: state.baselined,
             projection: element.manifest.projection,
+            watermark: state.watermark,
             window_from: from,
             created_check_tolerance_ms: i64::from(poller.created_check_tolerance_seconds) * 1_000,
             not_after: None,
@@ -194,6 +237,9 @@ impl Gateway {
             },
             reach: own_reach,
             rules,
+            _held: held,
+            reread: on_probation.then(Reread::default),
+            recorder,
         };
         Ok((poll, runner))
     }
@@ -213,15 +259,17 @@ impl Gateway {
         error: &Error,
     ) -> Result<(), Error> {
         let now = self.clock.now();
-        let verdict = Verdict::of(error);
+        let verdict = Verdict::of(error, now);
         if let Some(pause) = verdict.account_pause
             && let Ok(reach) = self.reach(instance, &HashMap::new())
         {
             self.vendor.pause(&reach.grants.account, now.plus(pause.min(DELAY_MAX)));
         }
-        state.failures = state.failures.saturating_add(1);
-        let interval = Duration::from_millis(instance.events.refresh_interval_ms);
-        let delay = poll_backoff(state.failures, interval, self.jitter()).max(verdict.wait.min(DELAY_MAX));
+        let delay = verdict.delay.unwrap_or_else(|| {
+            state.failures = state.failures.saturating_add(1);
+            let interval = Duration::from_millis(instance.events.refresh_interval_ms);
+            poll_backoff(state.failures, interval, self.jitter()).max(verdict.wait.min(DELAY_MAX))
+        });
         if verdict.anew || state.failures >= FAILURES_BEFORE_ANEW {
             state.continuation = None;
         }
@@ -282,7 +330,7 @@ fn row_only(key: &ResourceKey, state: ResourceState) -> PageCommit {
 }
 
 impl Poll<'_> {
-    async fn pages(&mut self, mut runner: Runner, stop: &CancellationToken) -> Result<(), Error> {
+    async fn pages(&mut self, runner: &mut Runner, stop: &CancellationToken) -> Result<(), Error> {
         let gateway = self.gateway;
         let (mut step, mut then) = if runner.is_fresh() {
             runner.begin(gateway).await?
@@ -294,14 +342,31 @@ impl Poll<'_> {
             self.progress.vendor_started = runner.vendor_date;
             self.progress.requests = runner.sent;
             if then == Then::Done {
+                self.keep_recording().await;
                 return self.commit(step, None).await;
             }
-            let continuation = self.continuation(&runner);
+            let continuation = self.continuation(runner);
             let commit = self.commit(step, Some(continuation));
             let answer = until_stopped(stop, runner.answer(gateway));
             let (committed, responses) = tokio::join!(commit, answer);
             committed?;
-            (step, then) = runner.advance(gateway, responses??).await?;
+            let responses = responses??;
+            let asked = self
+                .recorder
+                .is_some()
+                .then(|| (runner.position().1.to_vec(), responses.clone()));
+            (step, then) = runner.advance(gateway, responses).await?;
+            if let (Some(recorder), Some((requests, responses))) = (&mut self.recorder, asked)
+                && recorder.add(&requests, &responses, step.records.len())
+            {
+                self.keep_recording().await;
+            }
+        }
+    }
+
+    async fn keep_recording(&mut self) {
+        if let Some(recorder) = self.recorder.take() {
+            self.gateway.keep_recording(recorder).await;
         }
     }
 
@@ -356,6 +421,12 @@ impl Poll<'_> {
             let ids = records.iter().map(|dated| dated.record.id.clone()).collect();
             self.gateway.store.fingerprints(self.key.clone(), ids).await?
         };
+        if let Some(seen) = &mut self.reread {
+            seen.add(reread(&records, &known, &self.rules));
+            if seen.is_storm() {
+                return Err(Error::Storm(*seen));
+            }
+        }
         let differences = compare(records, &known, &self.rules);
         let planned = plan(
             differences,

@@ -2,6 +2,7 @@
 //! moves. Nothing here sleeps or knows how a service does its work.
 
 mod deliveries;
+mod elements;
 mod first_sight;
 mod harness;
 mod instances;

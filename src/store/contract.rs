@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::domain::delivery::{Attempt, Delivery, DeliveryStatus, OutboxId, Outgoing};
 use crate::domain::event::{Change, Event, Notification};
-use crate::domain::id::{InstanceId, ResourceKey};
+use crate::domain::generation::{Generation, Generations, Source, Standing};
+use crate::domain::id::{Digest, InstanceId, ResourceKey};
 use crate::domain::instance::{Events, FirstSight, Instance};
 use crate::domain::poll::ResourceState;
 use crate::domain::record::Fingerprint;
@@ -37,6 +38,7 @@ macro_rules! contract {
             notifications_are_paged_from_the_newest
             purging_drops_old_batches_that_are_settled
             settling_what_is_gone_is_no_error
+            the_components_of_an_element_are_one_row
         }
     };
     ($open:path: $($sentence:ident)*) => {
@@ -653,4 +655,32 @@ pub(super) async fn settling_what_is_gone_is_no_error(store: Given) {
             .unwrap()
             .is_empty()
     );
+}
+
+pub(super) async fn the_components_of_an_element_are_one_row(store: Given) {
+    let generation = Generation {
+        digest: Digest([1; 32]),
+        version: "1.0.0".into(),
+        loaded: at(0),
+        source: Source::File("a.wasm".into()),
+        standing: Standing::Probation { since: at(0) },
+    };
+    let row = |revision, all: Vec<Generation>| Generations {
+        revision,
+        active: all.first().map(|generation| generation.digest),
+        previous: None,
+        all,
+    };
+    let first = row(1, vec![generation.clone()]);
+    let put = |key: &str, row: &Generations| store.put_generations(key.into(), row.clone());
+    put("b", &first).await.unwrap();
+    put("a", &first).await.unwrap();
+    let conflict = put("a", &first).await.unwrap_err();
+    assert!(matches!(conflict, StoreError::Conflict(_)), "{conflict}");
+    let second = row(2, vec![generation.clone(), generation]);
+    put("a", &second).await.unwrap();
+    let stored = store.generations().await.unwrap();
+    assert_eq!(stored, [("a".to_owned(), second), ("b".to_owned(), first)]);
+    put("a", &row(3, Vec::new())).await.unwrap();
+    assert_eq!(store.generations().await.unwrap().len(), 1);
 }

@@ -18,6 +18,7 @@ use self::transaction::Transaction;
 use self::writer::{Message, Pending, Writer};
 use super::Error;
 use crate::domain::delivery::{OutboxId, Outgoing};
+use crate::domain::generation::Generations;
 use crate::domain::id::{InstanceId, ResourceKey};
 use crate::domain::instance::Instance;
 use crate::domain::poll::ResourceState;
@@ -28,6 +29,7 @@ use crate::ports::{Durability, PageCommit, Settlement, Skip, Store, StoreError, 
 mod batches;
 mod codec;
 mod database;
+mod elements;
 mod fingerprints;
 mod instances;
 mod keys;
@@ -384,5 +386,15 @@ impl Store for SledStore {
 
     fn sync(&self) -> Stored<()> {
         self.write(Durability::Synced, 0, |_| Ok(()))
+    }
+
+    fn generations(&self) -> Stored<Vec<(String, Generations)>> {
+        self.read(elements::all)
+    }
+
+    fn put_generations(&self, key: String, generations: Generations) -> Stored<()> {
+        self.write(Durability::Synced, 0, move |transaction| {
+            elements::put(transaction, &key, &generations)
+        })
     }
 }

@@ -38,7 +38,11 @@ pub(crate) const TASKS: &[Task] = &[
                 WebAssembly target if it is missing. A gateway that runs with --elements-dir target/elements takes\n\
                 them from there.",
         forwards: false,
-        run: |_| build_elements().and_then(|()| build_test_guests()),
+        run: |_| {
+            build_elements()
+                .and_then(|()| build_test_guests())
+                .and_then(|()| build_examples())
+        },
     },
     Task {
         name: "bench",
@@ -105,6 +109,7 @@ fn test() -> Result<()> {
     )?;
     build_elements()?;
     build_test_guests()?;
+    build_examples()?;
     step(
         "doc tests",
         "The examples in the documentation must run; the messages above name the line.",
@@ -132,6 +137,11 @@ fn build_elements() -> Result<()> {
 /// What only the gateway's tests load.
 fn build_test_guests() -> Result<()> {
     build_folder("guests of the tests", elements::TEST_GUESTS, "elements-test")
+}
+
+/// What tests/languages.rs loads, beside the examples in other languages.
+fn build_examples() -> Result<()> {
+    build_folder("examples of elements", elements::EXAMPLES, "elements-examples")
 }
 
 fn build_folder(headline: &str, folder: &str, out_dir: &str) -> Result<()> {

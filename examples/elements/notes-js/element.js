@@ -1,11 +1,13 @@
 // The element `notes-js`: Acme Notes, a vendor that does not exist (../README.md), in JavaScript.
 // Must give the very records that notes-python and notes-rust give: tests/languages.rs compares them.
 
-import { Fault, encode, faultOf, formatIso, next, pageSize, record, secret, terms, url } from './tidegate.js';
+import { Fault, encode, faultOf, firstPage, formatIso, nextPage, pageSize, queryOf, record, secret, url } from './tidegate.js';
 
 const VENDOR = 'Acme';
 /** The vendor's limit. */
 const PAGE_MAX = 100;
+/** What a where clause may ask for, and the parameter that does. */
+const CONDITIONS = { 'updatedAt >=': 'updated_since', 'tag =': 'tag' };
 
 export function begin(run) {
   switch (run.operation) {
@@ -15,7 +17,7 @@ export function begin(run) {
       return { send: [ask(run, `notes/${encode(run.args.id)}`)] };
     case 'list':
     case 'sweep':
-      return { send: [page(run, null)], state: { cursor: null } };
+      return page(run, firstPage());
     default:
       throw Fault.broken('operation-unknown', `this element does not know the operation \`${run.operation}\``);
   }
@@ -26,47 +28,46 @@ export function advance(run, state, [response]) {
   const fault = faultOf(response, VENDOR);
   if (fault) throw fault;
   const answer = response.json();
-  if (run.operation === 'check') return {};
-  if (run.operation === 'get') return { records: [recordOf(run, answer)].filter(({ deleted }) => !deleted) };
+  switch (run.operation) {
+    case 'check':
+      if (answer?.id === undefined) throw unreadable('an answer without the `id` of who the token belongs to');
+      return {};
+    case 'get':
+      return { records: [recordOf(run, answer)].filter(({ deleted }) => !deleted) };
+    default:
+      return readPage(run, state, answer);
+  }
+}
 
-  if (!Array.isArray(answer?.notes)) throw Fault.retry('answer-unreadable', `${VENDOR} sent a page without a list of \`notes\``);
-  const found =
-    run.operation === 'sweep'
-      ? { ids: answer.notes.map((note) => recordOf(run, note).id) }
-      : { records: answer.notes.map((note) => recordOf(run, note)) };
-  const cursor = next(state.cursor, answer.nextCursor);
-  return cursor === null ? found : { ...found, send: [page(run, cursor)], state: { cursor } };
+function readPage(run, state, answer) {
+  if (!Array.isArray(answer?.notes)) throw unreadable('a page without a list of `notes`');
+  const records = answer.notes.map((note) => recordOf(run, note));
+  const place = nextPage(state.place, answer.nextCursor);
+  return {
+    ...(run.operation === 'sweep' ? { ids: records.map(({ id }) => id) } : { records }),
+    ...(place && page(run, place)),
+  };
 }
 
 function recordOf(run, note) {
-  if (note === null || typeof note !== 'object') throw Fault.retry('answer-unreadable', `${VENDOR} sent a note that is no object`);
-  const { deleted, ...body } = note;
-  return record(run, body, deleted === true ? { deleted: true, body: null } : {});
+  if (note === null || typeof note !== 'object') throw unreadable('a note that is no object');
+  const { deleted = false, ...body } = note;
+  if (typeof deleted !== 'boolean') throw unreadable('a note whose `deleted` is neither true nor false');
+  // When it was created says nothing any more, and the vendor forgets it with the rest.
+  return record(run, body, deleted ? { deleted, body: null, created: null } : {});
 }
 
-function page(run, cursor) {
+function page(run, place) {
   const { window, filter } = run.args;
-  return ask(run, 'notes', {
+  const query = {
     updated_since: window && formatIso(window.fromMs),
-    ...conditions(filter),
+    // It says more than the window, which the user may have put into it.
+    ...queryOf(filter, VENDOR, CONDITIONS),
     include_deleted: window ? true : null,
     limit: pageSize(run, PAGE_MAX),
-    cursor,
-  });
-}
-
-/** The where clause as parameters. It says more than the window, which the user may have put into it. */
-function conditions(filter) {
-  const parameters = {};
-  for (const { op, field, value } of terms(filter)) {
-    if (field === 'updatedAt' && op === '>=') parameters.updated_since = value;
-    else if (field === 'tag' && op === '=') parameters.tag = value;
-    else {
-      const found = field === undefined ? op : `${field} ${op}`;
-      throw Fault.badConfiguration('where', `${VENDOR} cannot filter by \`${found}\`: it takes \`updatedAt >=\` and \`tag =\`, joined by \`and\``);
-    }
-  }
-  return parameters;
+    cursor: place.at,
+  };
+  return { send: [ask(run, 'notes', query)], state: { place } };
 }
 
 function ask(run, path, query) {
@@ -76,3 +77,5 @@ function ask(run, path, query) {
     lane: 'notes',
   };
 }
+
+const unreadable = (found) => Fault.retry('answer-unreadable', `${VENDOR} sent ${found}`);

@@ -1,11 +1,13 @@
 """The element `notes-python`: Acme Notes, a vendor that does not exist (../README.md), in Python.
 Must give the very records that notes-js and notes-rust give: tests/languages.rs compares them."""
 
-from tidegate import Fault, encode, fault_of, format_iso, next_page, page_size, record, secret, terms, url
+from tidegate import Fault, encode, fault_of, first_page, format_iso, next_page, page_size, query_of, record, secret, url
 
 VENDOR = "Acme"
 # The vendor's limit.
 PAGE_MAX = 100
+# What a where clause may ask for, and the parameter that does.
+CONDITIONS = {"updatedAt >=": "updated_since", "tag =": "tag"}
 
 
 def begin(run):
@@ -15,7 +17,7 @@ def begin(run):
         case "get":
             return {"send": [ask(run, f"notes/{encode(run.args.id)}")]}
         case "list" | "sweep":
-            return {"send": [page(run, None)], "state": {"cursor": None}}
+            return page(run, first_page())
     raise Fault.broken("operation-unknown", f"this element does not know the operation `{run.operation}`")
 
 
@@ -27,53 +29,44 @@ def advance(run, state, responses):
     if fault:
         raise fault
     answer = response.json()
-    if run.operation == "check":
-        return {}
-    if run.operation == "get":
-        return {"records": [found for found in [record_of(run, answer)] if not found.get("deleted")]}
+    match run.operation:
+        case "check":
+            if not isinstance(answer, dict) or "id" not in answer:
+                raise unreadable("an answer without the `id` of who the token belongs to")
+            return {}
+        case "get":
+            return {"records": [found for found in [record_of(run, answer)] if not found.get("deleted")]}
+    return read_page(run, state, answer)
 
+
+def read_page(run, state, answer):
     if not isinstance(answer, dict) or not isinstance(answer.get("notes"), list):
-        raise Fault.retry("answer-unreadable", f"{VENDOR} sent a page without a list of `notes`")
+        raise unreadable("a page without a list of `notes`")
     records = [record_of(run, note) for note in answer["notes"]]
     step = {"ids": [found["id"] for found in records]} if run.operation == "sweep" else {"records": records}
-    cursor = next_page(state["cursor"], answer.get("nextCursor"))
-    if cursor is not None:
-        step |= {"send": [page(run, cursor)], "state": {"cursor": cursor}}
-    return step
+    place = next_page(state["place"], answer.get("nextCursor"))
+    return step | (page(run, place) if place else {})
 
 
 def record_of(run, note):
     if not isinstance(note, dict):
-        raise Fault.retry("answer-unreadable", f"{VENDOR} sent a note that is no object")
-    body = {name: value for name, value in note.items() if name != "deleted"}
-    changes = {"deleted": True, "body": None} if note.get("deleted") is True else {}
-    return record(run, body, **changes)
+        raise unreadable("a note that is no object")
+    body = dict(note)
+    deleted = body.pop("deleted", False)
+    if not isinstance(deleted, bool):
+        raise unreadable("a note whose `deleted` is neither true nor false")
+    # When it was created says nothing any more, and the vendor forgets it with the rest.
+    gone = {"deleted": True, "body": None, "created": None}
+    return record(run, body, **(gone if deleted else {}))
 
 
-def page(run, cursor):
+def page(run, place):
     window = getattr(run.args, "window", None)
     query = {"updated_since": window and format_iso(window.from_ms)}
-    query |= conditions(getattr(run.args, "filter", None))
-    query |= {"include_deleted": "true" if window else None, "limit": page_size(run, PAGE_MAX), "cursor": cursor}
-    return ask(run, "notes", query)
-
-
-def conditions(where):
-    """The where clause as parameters. It says more than the window, which the user may have put into it."""
-    parameters = {}
-    for term in terms(where):
-        match term:
-            case {"field": "updatedAt", "op": ">=", "value": value}:
-                parameters["updated_since"] = value
-            case {"field": "tag", "op": "=", "value": value}:
-                parameters["tag"] = value
-            case _:
-                found = f"{term['field']} {term['op']}" if "field" in term else term["op"]
-                raise Fault.bad_configuration(
-                    "where",
-                    f"{VENDOR} cannot filter by `{found}`: it takes `updatedAt >=` and `tag =`, joined by `and`",
-                )
-    return parameters
+    # It says more than the window, which the user may have put into it.
+    query |= query_of(getattr(run.args, "filter", None), VENDOR, CONDITIONS)
+    query |= {"include_deleted": "true" if window else None, "limit": page_size(run, PAGE_MAX), "cursor": place["at"]}
+    return {"send": [ask(run, "notes", query)], "state": {"place": place}}
 
 
 def ask(run, path, query=None):
@@ -82,3 +75,7 @@ def ask(run, path, query=None):
         "headers": {"Authorization": f"Bearer {secret('notes.token')}"},
         "lane": "notes",
     }
+
+
+def unreadable(found):
+    return Fault.retry("answer-unreadable", f"{VENDOR} sent {found}")

@@ -148,23 +148,173 @@ def page_size(run, most):
     return max(1, min(run.args.page_size, most))
 
 
-def next_page(current, following):
-    """The address or cursor of the next page, None at the end. One that was just used is a fault: it would go on for ever."""
-    if following is None or following == "" or following is False:
+# Characters of a cursor or an address that are carried from step to step. No vendor comes near.
+PLACE_MAX = 8 * 1024
+
+
+def first_page(at=None):
+    """Where a walk through pages begins: `first_page()` for cursors, `first_page(url)` for addresses, `first_page(0)` for
+    offsets. A place rides along in `state`; ask for its `at`. The three functions below say where the next page is: None at
+    the end, and a fault where a vendor leads in circles, however long they are (one place is remembered, after 1, 2, 4, 8 …
+    pages)."""
+    return {"at": at, "mark": at, "taken": 0, "until": 1}
+
+
+def next_page(place, cursor):
+    """`cursor` is what the page just read names for the next: None or empty at the end."""
+    if cursor is None or cursor == "":
         return None
-    if following == current:
-        raise Fault.broken("no-progress", f"the page after `{current}` is said to be `{following}` again")
+    at = place_of(cursor, "token")
+    return go_to(place, at, at, "the page names for its next page a token that was asked for before")
+
+
+def next_url(place, address):
+    """`address` is what the page just read names for the next: a whole one, `/path…` or `?query`, at the same host."""
+    if address is None or address == "":
+        return None
+    given = place_of(address, "address").strip()
+    origin, path = origin_and_path(place["at"]) or ("", "")
+    at = resolve(origin, path, given)
+    if at is None:
+        words = f"the page names for its next page {bare(given)}; expected an address at {origin}"
+        raise Fault.broken("next-page-elsewhere", f"{words}, since credentials are sent along")
+    return go_to(place, at, at, f"the page names for its next page {bare(at)}, which was asked for before")
+
+
+def next_offset(place, ids, more):
+    """`ids` are those of all records of the page just read; `more` says whether another follows (a vendor that says nothing
+    has more where the page was full). Ask for the oldest first, or a record that goes meanwhile hides another one."""
+    following = place
+    if ids:
+        same = f"the page after {place['at']} records has the same {len(ids)} records as one before it"
+        following = go_to(place, place["at"] + len(ids), f"{ids[0]} to {ids[-1]}", same)
+    if not more:
+        return None
+    if not ids:
+        raise no_progress(f"the page after {place['at']} records is empty, and says that another follows")
     return following
 
 
-def next_offset(offset, received, size, total=None):
-    """The offset of the next page, None at the end: after `received` records, of `total` if the vendor says how many."""
-    after = offset + received
-    if received < size if total is None else after >= total:
+def next_link(header=""):
+    """The address named `next` in a `Link` header, or None. The manifest's `responseHeaders` must have `link`."""
+    for address, parameters in re.findall(r"<([^>]*)>([^<]*)", header):
+        if re.search(r"\brel\s*=\s*\"?[^\";,]*\bnext\b", parameters, re.IGNORECASE):
+            return address
+    return None
+
+
+def go_to(place, at, mark, found):
+    if mark == place["mark"]:
+        raise no_progress(found)
+    taken = place["taken"] + 1
+    if taken >= place["until"]:
+        return {"at": at, "mark": mark, "taken": 0, "until": place["until"] * 2}
+    return place | {"at": at, "taken": taken}
+
+
+def no_progress(found):
+    expected = "expected every page to lead on to pages that were not read yet"
+    return Fault.broken("no-progress", f"{found}: the walk would go in circles, so it ends here; {expected}")
+
+
+def place_of(value, what):
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        kind = type(value).__name__
+        raise Fault.broken("next-page-unreadable", f"the {what} of the next page is a {kind}; expected a text")
+    text = text_out(value)
+    if len(text) > PLACE_MAX:
+        words = f"the {what} of the next page has {len(text)} characters; expected at most {PLACE_MAX}"
+        raise Fault.broken("next-page-too-long", words)
+    return text
+
+
+def resolve(origin, path, address):
+    """The whole address, if it stays where the page is."""
+    if not re.fullmatch(r"[\x21-\x5b\x5d-\x7e]+", address):
         return None
-    if received == 0:
-        raise Fault.broken("no-progress", f"the page at offset {offset} is empty, though {total} records are said to exist")
-    return after
+    if address.startswith("?"):
+        return origin + re.split("[?#]", path)[0] + address
+    if re.match("/(?!/)", address):
+        return origin + address
+    theirs = origin_and_path(address)
+    return address if theirs and normal(theirs[0]) and normal(theirs[0]) == normal(origin) else None
+
+
+def origin_and_path(address):
+    found = re.fullmatch(r"([^/?#]*://[^/?#]+)(.*)", address, re.DOTALL)
+    return found and found.groups()
+
+
+def normal(origin):
+    """None for what hides a host: user information."""
+    found = re.fullmatch(r"(https?)://([^@]+)", origin.lower())
+    return found and f"{found[1]}://{found[2].removesuffix(':443' if found[1] == 'https' else ':80')}"
+
+
+def bare(address):
+    """An address for a message: its query may hold anything."""
+    return f"`{re.split('[?#]', address)[0][:200]}`"
+
+
+# ---------------------------------------------------------------------------------------------------- where clauses
+
+
+def terms(where):
+    """The terms of a where clause that must all hold; none where there is no clause. `or` is a term like any other."""
+    if not where:
+        return []
+    is_list = where["op"] == "and" or (where["op"] == "or" and len(where["terms"]) == 1)
+    return [term for part in where["terms"] for term in terms(part)] if is_list else [where]
+
+
+def query_of(where, vendor, known, joined=""):
+    """A where clause as query parameters, or a fault that says what the vendor cannot do and what it can. `known` has field
+    and operator of the clause and the parameter that asks for them: `{"updatedAt >=": "updated_since"}`. `joined` stands
+    between the values of an `in` for a field known with `=`; without it the vendor takes one value."""
+    names = ", ".join(f"`{name}`" for name in known)
+    can = f"{vendor} takes {names}" if known else f"{vendor} takes no conditions on this resource"
+    parameters = {}
+    for term in terms(where):
+        if term["op"] == "or":
+            only = f"{vendor} takes conditions joined by AND only: poll the parts one by one"
+            raise refused(f"the where clause has an OR, and {only}")
+        name = known.get(f"{term['field']} {'=' if term['op'] == 'in' else term['op']}")
+        value = value_of(term, joined)
+        if name is None or value is None:
+            raise refused(f"`{words(term)}` cannot be asked for: {can}")
+        if name in parameters:
+            two = f"the where clause has two conditions that {vendor} takes as `{name}`, and it takes one"
+            raise refused(f"{two}: `{words(term)}` is the second")
+        parameters[name] = value
+    return parameters
+
+
+def refused(message):
+    return Fault.bad_configuration("where", message)
+
+
+def value_of(term, joined):
+    """None for what has no plain text, or cannot be told from one value."""
+    values = term.get("values", [term.get("value")])
+    if not all(isinstance(value, (str, int, float)) for value in values):
+        return None
+    texts = [value if isinstance(value, str) else canonical(value) for value in values]
+    is_list = joined and texts and not any(joined in text for text in texts)
+    return joined.join(texts) if len(texts) == 1 or is_list else None
+
+
+def words(term):
+    """As a where clause writes it."""
+
+    def literal(value):
+        return f"'{value}'" if isinstance(value, str) else canonical(value)
+
+    field, op = term["field"], term["op"]
+    if op == "is-null":
+        return f"{field} is null"
+    if op == "in":
+        return f"{field} in ({', '.join(map(literal, term['values']))})"
+    return f"{field} {op} {literal(term['value'])}"
 
 
 # ----------------------------------------------------------------------------------------------------------- dates
@@ -228,13 +378,6 @@ def record(run, value, **changes):
     return whole | changes
 
 
-def terms(where):
-    """The terms of a where clause that must all hold; none where there is no clause. `or` is a term like any other."""
-    if not where:
-        return []
-    return [term for part in where["terms"] for term in terms(part)] if where["op"] == "and" else [where]
-
-
 # ------------------------------------------------------------------------------------------------------------ JSON
 
 
@@ -292,11 +435,11 @@ def component(element, manifest):
             return answer(lambda: element.begin(run_in(run)))
 
         def advance(self, run, state, responses):
-            return answer(
-                lambda: element.advance(
-                    run_in(run), from_earlier(state, "state"), [Response(response) for response in responses]
-                )
-            )
+            def call():
+                earlier = state_in(state)
+                return element.advance(run_in(run), earlier["own"], in_order(earlier["sent"], responses))
+
+            return answer(call)
 
     return Meta, Operate
 
@@ -390,13 +533,34 @@ def memo_in(memo):
         return None
 
 
+def state_in(data):
+    """The author's own state, and the ids of the requests that are answered."""
+    state = from_earlier(data, "state")
+    if not isinstance(state, dict) or not isinstance(state.get("sent"), list):
+        raise unreadable("state", "it is no state of this kit")
+    return state
+
+
 def from_earlier(data, what):
-    """An element that was swapped in the middle of a run starts over."""
     try:
         return parse_json(data)
     except ValueError as error:
-        text = f"the run's {what} is of another version of this element: {error}"
-        raise Fault.restart(f"{what}-unreadable", text) from error
+        raise unreadable(what, error) from error
+
+
+def unreadable(what, why):
+    """An element that was swapped in the middle of a run starts over."""
+    return Fault.restart(f"{what}-unreadable", f"the run's {what} is of another version of this element: {why}")
+
+
+def in_order(sent, responses):
+    """In the order of the requests, whatever order they came in."""
+    by_id = {response.id: response for response in responses}
+    if len(responses) != len(sent) or by_id.keys() != set(sent):
+        came = [response.id for response in responses]
+        words = f"answers with the ids {came} came; expected one for each of {sent}"
+        raise Fault.broken("answers-unlike-requests", words)
+    return [Response(by_id[id]) for id in sent]
 
 
 class Response:
@@ -430,6 +594,7 @@ def step_out(step):
         if key not in STEP_KEYS:
             raise wrong(f"step.{key}", step[key], f"one of {', '.join(STEP_KEYS)}")
     following = next_out(step.get("send"), step.get("wait_ms"))
+    sent = [request.id for request in following.value] if isinstance(following, wit.Next_Send) else []
     data, items = records_out(step.get("records", []))
     checkpoint = step.get("checkpoint")
     return wit.Step(
@@ -440,7 +605,7 @@ def step_out(step):
         problems=[problem_out(problem, f"step.problems[{index}]") for index, problem in enumerate(step.get("problems", []))],
         checkpoint=None if checkpoint is None else to_bytes(checkpoint),
         memo=memo_out(step),
-        state=b"" if isinstance(following, wit.Next_Done) else to_bytes(step.get("state")),
+        state=b"" if isinstance(following, wit.Next_Done) else to_bytes({"own": step.get("state"), "sent": sent}),
     )
 
 

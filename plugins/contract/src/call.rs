@@ -24,6 +24,24 @@ pub enum CallError {
     Contract(String),
     #[error("element {0} is not loaded")]
     NotLoaded(String),
+    /// The element is not to blame.
+    #[error("the gateway could not make the call: {0}")]
+    Host(String),
+}
+
+impl CallError {
+    /// For programs; stable.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Trap(_) => "trap",
+            Self::Deadline(_) => "deadline",
+            Self::Memory(_) => "memory",
+            Self::Output(_) => "output",
+            Self::Contract(_) => "contract",
+            Self::NotLoaded(_) => "element-not-loaded",
+            Self::Host(_) => "host",
+        }
+    }
 }
 
 /// Whatever can be called as an element: a component in its sandbox, or the same code natively. Every call meets a fresh

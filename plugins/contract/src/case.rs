@@ -2,7 +2,7 @@
 //! into admission, what shows how a new version reads the pages of the old one, and what is kept of a step that failed.
 //!
 //! The file is made to be read and written by people: bodies are JSON or text (see [`crate::body`]), what is empty is left
-//! out, and an unknown key is an error. Must not hold a secret: requests have placeholders (see [`secrets`]).
+//! out, and an unknown key is an error. Must not hold a secret: requests have placeholders (see `secrets`).
 
 pub mod files;
 pub(crate) mod secrets;
@@ -52,6 +52,23 @@ pub struct Case {
 }
 
 impl Case {
+    /// A run of which nothing is known yet.
+    pub fn new(name: impl Into<String>, run: Run) -> Self {
+        Self {
+            format: FORMAT,
+            name: name.into(),
+            source: None,
+            made_by: None,
+            same_records_as: None,
+            run,
+            state: None,
+            exchanges: Vec::new(),
+            cut: false,
+            expect: None,
+            failure: None,
+        }
+    }
+
     /// A case out of its file.
     ///
     /// # Errors
@@ -149,16 +166,8 @@ pub struct Failure {
 
 impl From<&CallError> for Failure {
     fn from(error: &CallError) -> Self {
-        let code = match error {
-            CallError::Trap(_) => "trap",
-            CallError::Deadline(_) => "deadline",
-            CallError::Memory(_) => "memory",
-            CallError::Output(_) => "output",
-            CallError::Contract(_) => "contract",
-            CallError::NotLoaded(_) => "not-loaded",
-        };
         Self {
-            code: code.into(),
+            code: error.code().into(),
             message: error.to_string(),
         }
     }

@@ -120,9 +120,6 @@ fn default_id_field() -> String {
     "id".into()
 }
 
-/// The secret's name that stands for the access token which the gateway keeps; no property may have it as its key.
-pub const ACCESS_TOKEN: &str = "oauth2.access_token";
-
 /// The refresh-token grant of OAuth2 (RFC 6749, section 6). The gateway makes the request, so that no token reaches the
 /// element, which writes `{{secret:oauth2.access_token}}`. `client_id`, `client_secret` and `refresh_token` are keys of
 /// properties.

@@ -97,7 +97,7 @@ pub struct Request {
     pub id: u32,
     pub method: String,
     pub url: String,
-    /// Values may hold `{{secret:NAME}}`.
+    /// Values may hold placeholders, `{{secret:NAME}}` and `{{base64:TEXT}}`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
     #[serde(default, with = "crate::body::option", skip_serializing_if = "Option::is_none")]

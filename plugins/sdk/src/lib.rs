@@ -55,6 +55,6 @@ pub use element::Element;
 #[doc(hidden)]
 pub use element::Guest;
 pub use fault::{Fault, Remedy};
-pub use request::{Request, Response, secret};
+pub use request::{Request, Response, basic, secret};
 pub use run::{Configuration, DateFields, GetArgs, ListArgs, Operation, Parameter, Run, SweepArgs, Window};
 pub use step::{Moment, Next, Problem, Record, Records, Step};

@@ -8,6 +8,24 @@ pub fn secret(name: &str) -> String {
     format!("{{{{secret:{name}}}}}")
 }
 
+/// A header value for basic authentication (RFC 7617): `user`, and the secret configuration property `name` as the
+/// password, which the gateway fills in as the request leaves.
+///
+/// # Errors
+/// Says in words what `user` may not hold: `holds a colon, …`. To be put behind the name of the property it came from.
+pub fn basic(user: &str, name: &str) -> Result<String, &'static str> {
+    if user.contains(':') {
+        return Err("holds a colon, which would end the user's name in basic authentication");
+    }
+    if user.contains("{{") || user.contains("}}") {
+        return Err("holds `{{` or `}}`, with which placeholders begin and end");
+    }
+    if user.chars().any(char::is_control) {
+        return Err("holds a control character");
+    }
+    Ok(format!("Basic {{{{base64:{user}:{}}}}}", secret(name)))
+}
+
 /// One HTTP request that the element wants sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -130,5 +148,22 @@ impl Response {
         // Four bytes are the longest character: no need to decode a page of them for one line.
         let bytes = &self.body[..self.body.len().min(chars_max.saturating_mul(4))];
         String::from_utf8_lossy(bytes).chars().take(chars_max).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn basic_authentication_is_a_placeholder_that_only_the_gateway_can_fill() {
+        assert_eq!(
+            basic("jo@x.example/token", "zendesk.token").unwrap(),
+            "Basic {{base64:jo@x.example/token:{{secret:zendesk.token}}}}"
+        );
+        assert!(basic("a{b}", "p").is_ok());
+        for user in ["a:b", "{{secret:other}}", "a}}", "a\r\nb"] {
+            assert!(basic(user, "p").unwrap_err().starts_with("holds "), "{user:?}");
+        }
     }
 }

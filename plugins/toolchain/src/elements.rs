@@ -16,6 +16,8 @@ use crate::toolchain::Toolchain;
 pub const PLUGINS: &str = "plugins";
 /// Where the elements are that only the gateway's tests load.
 pub const TEST_GUESTS: &str = "tests/guests";
+/// Where the examples are, one vendor's element in each language; only those in Rust are built here.
+pub const EXAMPLES: &str = "examples/elements";
 
 /// Where to build, and how to report.
 pub struct Build<'a> {
@@ -83,7 +85,7 @@ pub fn build(build: Build<'_>) -> Result<Vec<Element>> {
         .collect()
 }
 
-/// The elements of a folder: each directory in it that has a `manifest.json`, sorted.
+/// The elements of a folder: each directory in it that is a crate and has a `manifest.json`, sorted.
 ///
 /// # Errors
 /// If the folder cannot be read, or a crate is not named like its directory.
@@ -92,7 +94,10 @@ pub fn keys(root: &Path, folder: &str) -> Result<Vec<String>> {
     let mut keys = Vec::new();
     for entry in fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))? {
         let directory = entry.with_context(|| format!("reading {}", folder.display()))?.path();
-        if directory.join("manifest.json").is_file() {
+        if ["manifest.json", "Cargo.toml"]
+            .iter()
+            .all(|file| directory.join(file).is_file())
+        {
             keys.push(key(&directory)?);
         }
     }

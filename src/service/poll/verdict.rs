@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Error;
 use crate::domain::run::Remedy;
-use crate::ports::CallError;
+use crate::domain::time::Timestamp;
 use crate::service::reach;
 use crate::service::runner::Failure;
 
@@ -20,6 +20,8 @@ pub(super) struct Verdict {
     pub(super) blame: &'static str,
     /// Least time to the next try.
     pub(super) wait: Duration,
+    /// The very time to the next try, of a failure that is not the poll's own and does not count.
+    pub(super) delay: Option<Duration>,
     /// No request of the whole account leaves for so long.
     pub(super) account_pause: Option<Duration>,
     /// The next try starts from the watermark rather than where this one stopped.
@@ -28,11 +30,12 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    pub(super) fn of(error: &Error) -> Self {
+    pub(super) fn of(error: &Error, now: Timestamp) -> Self {
         let verdict = |code: &str, blame| Self {
             code: code.into(),
             blame,
             wait: Duration::ZERO,
+            delay: None,
             account_pause: None,
             anew: true,
             drop_checkpoint: false,
@@ -44,10 +47,29 @@ impl Verdict {
             Error::Store(_) => return verdict("store", "gateway"),
             Error::Stopping => return verdict("stopping", "gateway"),
             Error::Paused(_) => return verdict("paused", "vendor"),
-            Error::Run(Failure::Call(error)) => return verdict(call_code(error), "element"),
+            Error::Quarantined { until, .. } => {
+                return Self {
+                    delay: Some(until.since(now)),
+                    anew: false,
+                    ..verdict("element-quarantined", "element")
+                };
+            }
+            // The version before takes over, and reads the same anew.
+            Error::Storm(_) => {
+                return Self {
+                    delay: Some(Duration::ZERO),
+                    ..verdict("update-storm", "element")
+                };
+            }
+            Error::Run(Failure::Breach(breach)) => {
+                let blame = if breach.reason.is_gateways() {
+                    "gateway"
+                } else {
+                    "element"
+                };
+                return verdict(breach.reason.code(), blame);
+            }
             Error::Run(Failure::Refused(_)) => return verdict("request-refused", "element"),
-            Error::Run(Failure::Stalled) => return verdict("stalled", "element"),
-            Error::Run(Failure::TooLong) => return verdict("too-long", "element"),
             Error::Run(Failure::Fault(fault)) => fault,
         };
         let seconds = |seconds: Option<u32>| Duration::from_secs(seconds.unwrap_or(0).into());
@@ -85,16 +107,5 @@ impl Verdict {
             },
             Remedy::Broken | Remedy::Other(_) => base,
         }
-    }
-}
-
-fn call_code(error: &CallError) -> &'static str {
-    match error {
-        CallError::Trap(_) => "trap",
-        CallError::Deadline(_) => "deadline",
-        CallError::Memory(_) => "memory",
-        CallError::Output(_) => "output",
-        CallError::Contract(_) => "contract",
-        CallError::NotLoaded(_) => "element-not-loaded",
     }
 }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) use self::callback::{ScriptedCallback, answer};
 pub(super) use self::clock::{ManualClock, at};
-pub(super) use self::element::{ScriptedElement, Turn, fault, page, record};
+pub(super) use self::element::{ScriptedElement, Turn, component, fault, page, record};
 use self::secrets::{Dice, PaperVault};
 pub(super) use self::vendor::ScriptedVendor;
 use crate::domain::delivery::Delivery;
@@ -29,6 +29,7 @@ use crate::engine::configuration::Body;
 use crate::ports::Store as _;
 use crate::service::instances::{self, Validate};
 use crate::service::{Adapters, Gateway, Settings, deliver, scheduler};
+use crate::store::files::Files;
 use crate::store::sled::{Options, SledStore};
 
 /// Between two polls of a resource, unless a test says otherwise.
@@ -67,6 +68,7 @@ impl Harness {
             clock: clock.clone(),
             entropy: dice.clone(),
             vault: Arc::new(PaperVault),
+            files: Arc::new(Files::open(&dir.path().join("files")).unwrap()),
         };
         Self {
             gateway: Gateway::new(adapters, Settings::default()),
@@ -78,6 +80,27 @@ impl Harness {
             store,
             stop: CancellationToken::new(),
             _dir: dir,
+        }
+    }
+
+    /// The same store and files under a new gateway, whose element host knows nothing of before.
+    pub(super) fn restarted(self) -> Self {
+        let element = Arc::new(ScriptedElement::new());
+        let gateway = &self.gateway;
+        let adapters = Adapters {
+            store: gateway.store.clone(),
+            elements: element.clone(),
+            vendor: gateway.vendor.clone(),
+            callback: gateway.callback.clone(),
+            clock: gateway.clock.clone(),
+            entropy: gateway.entropy.clone(),
+            vault: gateway.vault.clone(),
+            files: gateway.files.clone(),
+        };
+        Self {
+            gateway: Gateway::new(adapters, Settings::default()),
+            element,
+            ..self
         }
     }
 

@@ -36,6 +36,8 @@ pub(super) enum Kind {
     Purgeable = 0x0c,
     /// instance, resource (0: all of the instance) -> nothing. Its keys are being removed.
     Orphan = 0x0d,
+    /// key of an element -> its components.
+    Element = 0x0e,
 }
 
 impl Kind {
@@ -55,6 +57,7 @@ impl Kind {
             Some(0x0b) => "due delivery",
             Some(0x0c) => "purgeable batch",
             Some(0x0d) => "orphan",
+            Some(0x0e) => "element",
             _ => "unknown key",
         }
     }
@@ -157,6 +160,14 @@ pub(super) fn time_end(kind: Kind, at: Timestamp) -> Vec<u8> {
 /// First key behind all of a kind.
 pub(super) fn end(kind: Kind) -> Vec<u8> {
     vec![kind as u8 + 1]
+}
+
+pub(super) fn element(name: &str) -> Vec<u8> {
+    key(Kind::Element, &[name.as_bytes()])
+}
+
+pub(super) fn parse_element(key: &[u8]) -> Result<&str, StoreError> {
+    std::str::from_utf8(key.get(1..).unwrap_or_default()).map_err(|error| corrupt(key, error))
 }
 
 pub(super) fn orphan(instance: InstanceId, resource: ResourceNumber) -> Vec<u8> {

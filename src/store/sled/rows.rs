@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::codec::{Malformed, Reader, put_i64, put_varint};
 use super::keys::{ResourceNumber, corrupt};
+use crate::domain::generation::Generations;
 use crate::domain::instance::Instance;
 use crate::domain::poll::ResourceState;
 use crate::domain::time::Timestamp;
@@ -20,6 +21,17 @@ pub(super) fn encode_instance(instance: &Instance) -> Result<Vec<u8>, StoreError
 }
 
 pub(super) fn decode_instance(key: &[u8], value: &[u8]) -> Result<Instance, StoreError> {
+    let reader = Reader::of_format(value, FORMAT).map_err(|error| corrupt(key, error))?;
+    read_json(key, reader)
+}
+
+pub(super) fn encode_generations(generations: &Generations) -> Result<Vec<u8>, StoreError> {
+    let mut value = vec![FORMAT];
+    put_json(&mut value, generations)?;
+    Ok(value)
+}
+
+pub(super) fn decode_generations(key: &[u8], value: &[u8]) -> Result<Generations, StoreError> {
     let reader = Reader::of_format(value, FORMAT).map_err(|error| corrupt(key, error))?;
     read_json(key, reader)
 }

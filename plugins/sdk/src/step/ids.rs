@@ -1,6 +1,8 @@
 //! Ids that the gateway would not take: a vendor's data, and no trap, so a fault that says which.
 //! Must not cost a page anything: ids that rise, as most vendors give them, are only walked over.
 
+use std::collections::BinaryHeap;
+
 use super::Records;
 use crate::Fault;
 
@@ -22,31 +24,42 @@ fn check_all<'s>(ids: impl Iterator<Item = &'s [u8]> + Clone) -> Result<(), Faul
     let mut rises = true;
     for id in ids.clone() {
         if id.is_empty() || id.len() > BYTES_MAX {
-            let found = id.len();
-            return Err(Fault::broken(
-                "id-unusable",
-                format!("a record has an id of {found} bytes; expected 1 to {BYTES_MAX}"),
-            ));
+            return Err(unusable(id.len()));
         }
         // Shorter ones first, as numbers are.
         rises &= (before.len(), before) < (id.len(), id);
         before = id;
     }
-    if rises {
-        return Ok(());
-    }
-    let mut sorted: Vec<&[u8]> = ids.collect();
-    sorted.sort_unstable();
-    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => {
-            let shown: String = String::from_utf8_lossy(pair[0]).chars().take(SHOWN_CHARS).collect();
-            Err(Fault::broken(
-                "id-repeated",
-                format!("two records of one page have the id `{shown}`; expected ids that differ"),
-            ))
+    if rises { Ok(()) } else { check_differ(ids.collect()) }
+}
+
+/// A heap gives ids in order with less code than sorting takes.
+#[cold]
+fn check_differ(mut ids: BinaryHeap<&[u8]>) -> Result<(), Fault> {
+    let mut before = None;
+    while let Some(id) = ids.pop() {
+        if before.replace(id) == Some(id) {
+            return Err(repeated(id));
         }
-        None => Ok(()),
     }
+    Ok(())
+}
+
+#[cold]
+fn unusable(found: usize) -> Fault {
+    Fault::broken(
+        "id-unusable",
+        format!("a record has an id of {found} bytes; expected 1 to {BYTES_MAX}"),
+    )
+}
+
+#[cold]
+fn repeated(id: &[u8]) -> Fault {
+    let shown: String = String::from_utf8_lossy(id).chars().take(SHOWN_CHARS).collect();
+    Fault::broken(
+        "id-repeated",
+        format!("two records of one page have the id `{shown}`; expected ids that differ"),
+    )
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 // The element `my-element`: reads the notes of a made-up vendor, whose API is described in README.md. Make it yours.
 // An element sends nothing itself: it says what it wants sent, gets the answers, and has no clock but `run.nowMs`.
 
-import { Fault, faultOf, formatIso, next, pageSize, record, secret, url } from './tidegate.js';
+import { Fault, encode, faultOf, firstPage, formatIso, nextPage, pageSize, queryOf, record, secret, url } from './tidegate.js';
 
 /** The vendor's limit. */
 const PAGE_MAX = 100;
@@ -10,11 +10,11 @@ const PAGE_MAX = 100;
 export function begin(run) {
   switch (run.operation) {
     case 'check':
-      return { send: [ask(run, 'me')], state: {} };
+      return { send: [ask(run, 'me')] };
     case 'list':
-      return { send: [page(run, null)], state: { cursor: null } };
+      return page(run, firstPage());
     case 'get':
-      return { send: [ask(run, `notes/${encodeURIComponent(run.args.id)}`)], state: {} };
+      return { send: [ask(run, `notes/${encode(run.args.id)}`)] };
     default:
       throw Fault.broken('operation-unknown', `this element does not know the operation \`${run.operation}\``);
   }
@@ -26,23 +26,26 @@ export function advance(run, state, [response]) {
   const fault = faultOf(response, 'Acme');
   if (fault) throw fault;
   const answer = response.json();
-  if (run.operation === 'check') return {};
   if (run.operation === 'get') return { records: [record(run, answer)] };
-
+  if (run.operation === 'check' && answer?.id !== undefined) return {};
+  // Whatever else an answer is (a page of HTML, an error with status 200), it must not be taken for the end of the notes.
   if (!Array.isArray(answer?.notes)) throw Fault.retry('answer-unreadable', 'Acme sent a page without a list of `notes`');
+
   const records = answer.notes.map((note) => record(run, note));
-  const cursor = next(state.cursor, answer.nextCursor);
-  return cursor === null ? { records } : { records, send: [page(run, cursor)], state: { cursor } };
+  const place = nextPage(state.place, answer.nextCursor);
+  return { records, ...(place && page(run, place)) };
 }
 
-function page(run, cursor) {
-  if (run.args.filter) throw Fault.badConfiguration('where', 'Acme cannot filter notes: leave out the where clause');
-  const { window } = run.args;
-  return ask(run, 'notes', {
+function page(run, place) {
+  const { window, filter } = run.args;
+  const query = {
     updated_since: window && formatIso(window.fromMs),
+    // A where clause that the vendor cannot do is refused in words. Here: none can be done.
+    ...queryOf(filter, 'Acme', {}),
     limit: pageSize(run, PAGE_MAX),
-    cursor,
-  });
+    cursor: place.at,
+  };
+  return { send: [ask(run, 'notes', query)], state: { place } };
 }
 
 function ask(run, path, query) {

@@ -100,23 +100,151 @@ export function url(base, path, query = {}) {
 /** How many records to ask for: what is wanted, at most `max`. */
 export const pageSize = (run, max) => Math.max(1, Math.min(run.args.pageSize, max));
 
-/** The address or cursor of the next page, null at the end. One that was just used is a fault: it would go on for ever. */
-export function next(current, following) {
-  if (following === null || following === undefined || following === '' || following === false) return null;
-  if (following === current) {
-    throw Fault.broken('no-progress', `the page after \`${current}\` is said to be \`${following}\` again`);
-  }
-  return following;
+/** Characters of a cursor or an address that are carried from step to step. No vendor comes near. */
+const PLACE_MAX = 8 * 1024;
+
+/**
+ * Where a walk through pages begins: `firstPage()` for cursors, `firstPage(url)` for addresses, `firstPage(0)` for offsets.
+ * A place rides along in `state`; ask for its `at`. The three functions below say where the next page is: null at the end,
+ * and a fault where a vendor leads in circles, however long they are (one place is remembered, after 1, 2, 4, 8 … pages).
+ */
+export const firstPage = (at = null) => ({ at, mark: at, taken: 0, until: 1 });
+
+/** `cursor` is what the page just read names for the next: null, missing or empty at the end. */
+export function nextPage(place, cursor) {
+  if (isNothing(cursor)) return null;
+  const at = placeOf(cursor, 'token');
+  return goTo(place, at, at, 'the page names for its next page a token that was asked for before');
 }
 
-/** The offset of the next page, null at the end: after `received` records, of `total` if the vendor says how many. */
-export function nextOffset(offset, received, size, total = null) {
-  const after = offset + received;
-  if (total === null ? received < size : after >= total) return null;
-  if (received === 0) {
-    throw Fault.broken('no-progress', `the page at offset ${offset} is empty, though ${total} records are said to exist`);
+/** `address` is what the page just read names for the next: a whole one, `/path…` or `?query`, at the same host. */
+export function nextUrl(place, address) {
+  if (isNothing(address)) return null;
+  const given = placeOf(address, 'address').trim();
+  const [origin, path] = originAndPath(place.at) ?? ['', ''];
+  const at = resolve(origin, path, given);
+  if (at === null) {
+    const words = `the page names for its next page ${bare(given)}; expected an address at ${origin}, since credentials are sent along`;
+    throw Fault.broken('next-page-elsewhere', words);
   }
-  return after;
+  return goTo(place, at, at, `the page names for its next page ${bare(at)}, which was asked for before`);
+}
+
+/**
+ * `ids` are those of all records of the page just read; `more` says whether another follows (a vendor that says nothing has
+ * more where the page was full). Ask for the oldest first, or a record that goes meanwhile hides another one.
+ */
+export function nextOffset(place, ids, more) {
+  const mark = `${ids[0]} to ${ids.at(-1)}`;
+  const same = `the page after ${place.at} records has the same ${ids.length} records as one before it`;
+  const next = ids.length > 0 ? goTo(place, place.at + ids.length, mark, same) : place;
+  if (!more) return null;
+  if (ids.length === 0) throw noProgress(`the page after ${place.at} records is empty, and says that another follows`);
+  return next;
+}
+
+/** The address named `next` in a `Link` header; null where there is none. The manifest's `responseHeaders` must have `link`. */
+export function nextLink(header = '') {
+  const links = header.matchAll(/<([^>]*)>([^<]*)/g);
+  for (const [, address, parameters] of links) {
+    if (/\brel\s*=\s*"?[^";,]*\bnext\b/i.test(parameters)) return address;
+  }
+  return null;
+}
+
+function goTo(place, at, mark, found) {
+  if (mark === place.mark) throw noProgress(found);
+  const taken = place.taken + 1;
+  return taken >= place.until ? { at, mark, taken: 0, until: place.until * 2 } : { ...place, at, taken };
+}
+
+const noProgress = (found) =>
+  Fault.broken(
+    'no-progress',
+    `${found}: the walk would go in circles, so it ends here; expected every page to lead on to pages that were not read yet`,
+  );
+
+const isNothing = (value) => value === null || value === undefined || value === '';
+
+function placeOf(value, what) {
+  if (!['string', 'number', 'bigint'].includes(typeof value)) {
+    throw Fault.broken('next-page-unreadable', `the ${what} of the next page is a ${typeof value}; expected a text`);
+  }
+  const text = String(value);
+  if (text.length <= PLACE_MAX) return text;
+  throw Fault.broken('next-page-too-long', `the ${what} of the next page has ${text.length} characters; expected at most ${PLACE_MAX}`);
+}
+
+/** The whole address, if it stays where the page is. */
+function resolve(origin, path, address) {
+  if (!/^[\x21-\x5b\x5d-\x7e]+$/.test(address)) return null;
+  if (address.startsWith('?')) return origin + path.split(/[?#]/)[0] + address;
+  if (/^\/(?!\/)/.test(address)) return origin + address;
+  const [theirs] = originAndPath(address) ?? [];
+  return theirs !== undefined && normal(theirs) !== null && normal(theirs) === normal(origin) ? address : null;
+}
+
+const originAndPath = (address) => /^([^/?#]*:\/\/[^/?#]+)(.*)$/s.exec(address)?.slice(1);
+
+/** None for what hides a host: user information. */
+function normal(origin) {
+  const [, scheme, host] = /^(https?):\/\/([^@]+)$/i.exec(origin) ?? [];
+  return scheme ? `${scheme}://${host.replace(scheme.toLowerCase() === 'https' ? /:443$/ : /:80$/, '')}`.toLowerCase() : null;
+}
+
+/** An address for a message: its query may hold anything. */
+const bare = (address) => `\`${address.split(/[?#]/)[0].slice(0, 200)}\``;
+
+// ---------------------------------------------------------------------------------------------------- where clauses
+
+/** The terms of a where clause that must all hold; none where there is no clause. `or` is a term like any other. */
+export function terms(filter) {
+  if (!filter) return [];
+  const isList = filter.op === 'and' || (filter.op === 'or' && filter.terms.length === 1);
+  return isList ? filter.terms.flatMap(terms) : [filter];
+}
+
+/**
+ * A where clause as query parameters, or a fault that says what the vendor cannot do and what it can. `known` has field and
+ * operator of the clause and the parameter that asks for them: `{ 'updatedAt >=': 'updated_since' }`. `joined` stands between
+ * the values of an `in` for a field known with `=`; without it the vendor takes one value.
+ */
+export function queryOf(filter, vendor, known, joined = '') {
+  const names = Object.keys(known).map((name) => `\`${name}\``);
+  const can = names.length ? `${vendor} takes ${names.join(', ')}` : `${vendor} takes no conditions on this resource`;
+  const parameters = {};
+  for (const term of terms(filter)) {
+    if (term.op === 'or') {
+      throw refused(`the where clause has an OR, and ${vendor} takes conditions joined by AND only: poll the parts one by one`);
+    }
+    const key = `${term.field} ${term.op === 'in' ? '=' : term.op}`;
+    const value = valueOf(term, joined);
+    if (!Object.hasOwn(known, key) || value === null) throw refused(`\`${words(term)}\` cannot be asked for: ${can}`);
+    if (Object.hasOwn(parameters, known[key])) {
+      const two = `the where clause has two conditions that ${vendor} takes as \`${known[key]}\`, and it takes one`;
+      throw refused(`${two}: \`${words(term)}\` is the second`);
+    }
+    parameters[known[key]] = value;
+  }
+  return parameters;
+}
+
+const refused = (message) => Fault.badConfiguration('where', message);
+
+/** Null for what has no plain text, or cannot be told from one value. */
+function valueOf({ op, value, values = [value] }, joined) {
+  const texts = values.map(String);
+  const isPlain = op !== 'is-null' && values.every((value) => value !== null && typeof value !== 'object');
+  const isOne = texts.length === 1;
+  const isList = joined !== '' && texts.length > 0 && texts.every((text) => !text.includes(joined));
+  return isPlain && (isOne || isList) ? texts.join(joined) : null;
+}
+
+/** As a where clause writes it. */
+function words({ op, field, value, values = [] }) {
+  const literal = (value) => (typeof value === 'string' ? `'${value}'` : canonical(value));
+  if (op === 'is-null') return `${field} is null`;
+  return op === 'in' ? `${field} in (${values.map(literal).join(', ')})` : `${field} ${op} ${literal(value)}`;
 }
 
 // ----------------------------------------------------------------------------------------------------------- dates
@@ -165,12 +293,6 @@ export function record(run, object, changes = {}) {
   return { id: at(object, idField), body: object, created: first(dates.created), updated: first(dates.updated), ...changes };
 }
 
-/** The terms of a where clause that must all hold; none where there is no clause. `or` is a term like any other. */
-export function terms(filter) {
-  if (!filter) return [];
-  return filter.op === 'and' ? filter.terms.flatMap(terms) : [filter];
-}
-
 // ------------------------------------------------------------------------------------------------------------ JSON
 
 const encoder = new TextEncoder();
@@ -183,7 +305,7 @@ export function parseJson(bytes) {
   const text = typeof bytes === 'string' ? bytes : decoder.decode(bytes);
   // Few documents hold so long a number, and looking at each is slow.
   if (!/\d{16}/.test(text)) return JSON.parse(text);
-  return JSON.parse(text, (_name, value, { source }) =>
+  return JSON.parse(text, (_name, value, { source } = {}) =>
     typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(source) ? BigInt(source) : value,
   );
 }
@@ -216,16 +338,28 @@ function write(value, depth) {
 
 function members(object, depth) {
   const written = [];
-  for (const name of sorted(Object.keys(object))) {
+  for (const [name, quotedName] of shapeOf(object)) {
     const value = write(object[name], depth);
-    if (value !== undefined) written.push(`${quoted(name)}:${value}`);
+    if (value !== undefined) written.push(quotedName + value);
   }
   return `{${written.join(',')}}`;
 }
 
+/** Records of a page mostly have the same names in the same order: they are sorted and quoted once. */
+const shapes = new Map();
+
+function shapeOf(object) {
+  const names = Object.keys(object);
+  const key = JSON.stringify(names);
+  if (!shapes.has(key)) shapes.set(key, sorted(names).map((name) => [name, `${quoted(name)}:`]));
+  return shapes.get(key);
+}
+
 function quoted(text) {
-  if (!text.isWellFormed()) throw new TypeError('a text with half a character (an unpaired surrogate) has no form in JSON');
-  return JSON.stringify(text);
+  const written = JSON.stringify(text);
+  // Only half a character is written so, unless the text itself has a backslash before a `ud`.
+  if (!written.includes('\\ud') || text.isWellFormed()) return written;
+  throw new TypeError('a text with half a character (an unpaired surrogate) has no form in JSON');
 }
 
 /** JavaScript sorts by UTF-16 units, which differs from code points where surrogates are. */
@@ -250,7 +384,10 @@ export function component(element, manifest) {
     operate: {
       begin: (run) => answer(() => element.begin(runIn(run))),
       advance: (run, state, responses) =>
-        answer(() => element.advance(runIn(run), stateIn(state), responses.map(responseIn))),
+        answer(() => {
+          const { sent, own } = stateIn(state);
+          return element.advance(runIn(run), own, inOrder(sent, responses));
+        }),
     },
   };
 }
@@ -309,13 +446,29 @@ function argsIn(tag, args = {}) {
   };
 }
 
-const stateIn = (state) => fromEarlier(state, 'state');
+/** In the order of the requests, whatever order they came in. */
+function inOrder(sent, responses) {
+  const found = sent.map((id) => responses.find((response) => response.id === id));
+  if (found.length === responses.length && !found.includes(undefined)) return found.map(responseIn);
+  const ids = responses.map(({ id }) => id);
+  throw Fault.broken('answers-unlike-requests', `answers with the ids [${ids}] came; expected one for each of [${sent}]`);
+}
 
-/** An element that was swapped in the middle of a run starts over. */
+/** The author's own state, and the ids of the requests that are answered. */
+function stateIn(bytes) {
+  const state = fromEarlier(bytes, 'state');
+  if (!Array.isArray(state?.sent)) throw unreadable('state', 'it is no state of this kit');
+  return state;
+}
+
 const fromEarlier = (bytes, what) =>
   orElse(() => parseJson(bytes), (error) => {
-    throw Fault.restart(`${what}-unreadable`, `the run's ${what} is of another version of this element: ${error}`);
+    throw unreadable(what, error);
   });
+
+/** An element that was swapped in the middle of a run starts over. */
+const unreadable = (what, why) =>
+  Fault.restart(`${what}-unreadable`, `the run's ${what} is of another version of this element: ${why}`);
 
 function orElse(read, otherwise) {
   try {
@@ -358,7 +511,7 @@ function stepOut(step) {
     problems: problems.map((problem, index) => textsOut(problem, ['subject', 'code', 'message'], `step.problems[${index}]`)),
     checkpoint: checkpoint === undefined || checkpoint === null ? undefined : toBytes(checkpoint),
     memo: memo === undefined ? undefined : memo === null ? new Uint8Array() : toBytes(memo),
-    state: following.tag === 'done' ? new Uint8Array() : toBytes(state),
+    state: following.tag === 'done' ? new Uint8Array() : toBytes({ own: state, sent: (following.tag === 'send' ? following.val : []).map(({ id }) => id) }),
   };
 }
 

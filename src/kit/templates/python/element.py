@@ -1,7 +1,7 @@
 """The element `my-element`: reads the notes of a made-up vendor, whose API is described in README.md. Make it yours.
 An element sends nothing itself: it says what it wants sent, gets the answers, and has no clock but `run.now_ms`."""
 
-from tidegate import Fault, encode, fault_of, format_iso, next_page, page_size, record, secret, url
+from tidegate import Fault, encode, fault_of, first_page, format_iso, next_page, page_size, query_of, record, secret, url
 
 # The vendor's limit.
 PAGE_MAX = 100
@@ -11,11 +11,11 @@ def begin(run):
     """The first step of an operation."""
     match run.operation:
         case "check":
-            return {"send": [ask(run, "me")], "state": {}}
+            return {"send": [ask(run, "me")]}
         case "list":
-            return {"send": [page(run, None)], "state": {"cursor": None}}
+            return page(run, first_page())
         case "get":
-            return {"send": [ask(run, f"notes/{encode(run.args.id)}")], "state": {}}
+            return {"send": [ask(run, f"notes/{encode(run.args.id)}")]}
     raise Fault.broken("operation-unknown", f"this element does not know the operation `{run.operation}`")
 
 
@@ -28,33 +28,27 @@ def advance(run, state, responses):
     if fault:
         raise fault
     answer = response.json()
-    if run.operation == "check":
-        return {}
     if run.operation == "get":
         return {"records": [record(run, answer)]}
-
-    if not isinstance(answer, dict) or not isinstance(answer.get("notes"), list):
+    answer = answer if isinstance(answer, dict) else {}
+    if run.operation == "check" and "id" in answer:
+        return {}
+    # Whatever else an answer is (a page of HTML, an error with status 200), it must not be taken for the end of the notes.
+    if not isinstance(answer.get("notes"), list):
         raise Fault.retry("answer-unreadable", "Acme sent a page without a list of `notes`")
+
     records = [record(run, note) for note in answer["notes"]]
-    cursor = next_page(state["cursor"], answer.get("nextCursor"))
-    if cursor is None:
-        return {"records": records}
-    return {"records": records, "send": [page(run, cursor)], "state": {"cursor": cursor}}
+    place = next_page(state["place"], answer.get("nextCursor"))
+    return {"records": records} | (page(run, place) if place else {})
 
 
-def page(run, cursor):
-    if run.args.filter:
-        raise Fault.bad_configuration("where", "Acme cannot filter notes: leave out the where clause")
+def page(run, place):
     window = run.args.window
-    return ask(
-        run,
-        "notes",
-        {
-            "updated_since": window and format_iso(window.from_ms),
-            "limit": page_size(run, PAGE_MAX),
-            "cursor": cursor,
-        },
-    )
+    query = {"updated_since": window and format_iso(window.from_ms)}
+    # A where clause that the vendor cannot do is refused in words. Here: none can be done.
+    query |= query_of(run.args.filter, "Acme", {})
+    query |= {"limit": page_size(run, PAGE_MAX), "cursor": place["at"]}
+    return {"send": [ask(run, "notes", query)], "state": {"place": place}}
 
 
 def ask(run, path, query=None):

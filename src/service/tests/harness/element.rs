@@ -1,19 +1,20 @@
 //! An element that follows a script. As pure as a real one: the state is the place in the script, so that a step which is
 //! done again is the same step.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::json;
 
-use crate::domain::element::{Element, Manifest};
+use crate::domain::element::{Element, Manifest, Usage};
 use crate::domain::id::Digest;
 use crate::domain::record::{Moment, Record};
 use crate::domain::run::{Fault, ListArgs, Next, Operation, Problem, Remedy, Request, Run, Step};
 use crate::domain::time::Timestamp;
-use crate::ports::{Call, CallError, Elements};
+use crate::ports::{Call, CallError, Case, Elements, Inadmissible, Replayed};
+use tidegate_contract::{Subject, replay};
 
 /// What the element makes of the answer to one page's request.
 #[derive(Clone)]
@@ -105,19 +106,26 @@ pub(crate) struct ScriptedElement {
 }
 
 struct State {
-    element: Arc<Element>,
+    /// The one that runs take.
+    active: Arc<Element>,
+    loaded: Vec<Arc<Element>>,
     scripts: HashMap<String, Vec<Turn>>,
     check: Option<Fault>,
     calls: Vec<Called>,
+    /// Digests of components that trap whatever they are asked.
+    trapping: Vec<u8>,
 }
 
 impl ScriptedElement {
     pub(super) fn new() -> Self {
+        let first = Arc::new(element(1, 1));
         let state = State {
-            element: Arc::new(element(1, 1)),
+            active: first.clone(),
+            loaded: vec![first],
             scripts: HashMap::new(),
             check: None,
             calls: Vec::new(),
+            trapping: Vec::new(),
         };
         Self {
             state: Mutex::new(state),
@@ -128,7 +136,8 @@ impl ScriptedElement {
         self.state.lock().unwrap()
     }
 
-    /// What a list of this resource gives from now on: `accounts`, or `anna/accounts` for one user's alone.
+    /// What a list of this resource gives from now on: `accounts`, `anna/accounts` for one user's alone, or `2:accounts`
+    /// for the component with that digest alone.
     pub(crate) fn script(&self, resource: &str, turns: Vec<Turn>) {
         self.lock().scripts.insert(resource.into(), turns);
     }
@@ -141,7 +150,13 @@ impl ScriptedElement {
 
     /// Another component takes the place of the one that is loaded.
     pub(crate) fn load(&self, digest: u8, projection: u32) {
-        self.lock().element = Arc::new(element(digest, projection));
+        let mut state = self.lock();
+        state.active = Arc::new(element(digest, projection));
+        state.loaded = vec![state.active.clone()];
+    }
+
+    pub(crate) fn trap(&self, digest: u8) {
+        self.lock().trapping.push(digest);
     }
 
     /// Calls of list runs since this was asked last.
@@ -177,17 +192,19 @@ fn element(digest: u8, projection: u32) -> Element {
 }
 
 impl State {
-    fn call(&mut self, run: &Run, call: Call) -> Result<Step, Fault> {
+    fn call(&mut self, digest: Digest, run: &Run, call: &Call) -> Result<Step, Fault> {
         let list = match &run.operation {
             Operation::List(list) => list.clone(),
             _ => return self.check.clone().map_or_else(|| Ok(step(Next::Done, "")), Err),
         };
         let user = run.configuration["user"].as_str().unwrap();
         let path = format!("{user}/{}", list.resource);
-        let script = self.scripts.get(&path).or_else(|| self.scripts.get(&list.resource));
+        let of_component = format!("{}:{}", digest.0[0], list.resource);
+        let script = [&of_component, &path, &list.resource];
+        let script = script.into_iter().find_map(|name| self.scripts.get(name));
         let script = script.unwrap_or_else(|| panic!("nothing is scripted for {path}"));
         let ask = |place: usize| step(Next::Send(vec![request(&path, place)]), &place.to_string());
-        let place = match &call {
+        let place = match call {
             Call::Begin => None,
             Call::Advance { state, .. } => Some(std::str::from_utf8(state).unwrap().parse::<usize>().unwrap()),
         };
@@ -238,27 +255,89 @@ fn request(path: &str, place: usize) -> Request {
     }
 }
 
+/// A component for [`ScriptedElement::admit`]: its digest (all bytes the same) and its projection.
+pub(crate) fn component(digest: u8, projection: u32) -> Bytes {
+    Bytes::from(format!("{digest} {projection}"))
+}
+
 impl Elements for ScriptedElement {
     fn find(&self, key: &str) -> Option<Arc<Element>> {
         self.list().into_iter().find(|element| element.manifest.key == key)
     }
 
     fn list(&self) -> Vec<Arc<Element>> {
-        vec![self.lock().element.clone()]
+        vec![self.lock().active.clone()]
     }
+
+    fn admit(&self, component: Bytes) -> BoxFuture<'static, Result<Arc<Element>, Inadmissible>> {
+        let text = std::str::from_utf8(&component).unwrap();
+        let admitted = match text.split_once(' ') {
+            None => Err(Inadmissible(format!("{text:?} is no component"))),
+            Some((digest, projection)) => {
+                let element = Arc::new(element(digest.parse().unwrap(), projection.parse().unwrap()));
+                self.lock().loaded.push(element.clone());
+                Ok(element)
+            }
+        };
+        Box::pin(async move { admitted })
+    }
+
+    fn activate(&self, digest: Digest) -> bool {
+        let mut state = self.lock();
+        let loaded = state.loaded.iter().find(|element| element.digest == digest).cloned();
+        loaded.map(|element| state.active = element).is_some()
+    }
+
+    fn deactivate(&self, _key: &str) {
+        unreachable!("no test of a service leaves an element without a component");
+    }
+
+    fn retain(&self, _digests: &HashSet<Digest>) {}
 
     fn call(
         &self,
         digest: Digest,
         run: Arc<Run>,
-        call: Call,
+        call: Arc<Call>,
     ) -> BoxFuture<'static, Result<Result<Step, Fault>, CallError>> {
         let mut state = self.lock();
-        let called = if digest == state.element.digest {
-            Ok(state.call(&run, call))
-        } else {
+        let is_loaded = state.loaded.iter().any(|element| element.digest == digest);
+        let called = if !is_loaded {
             Err(CallError::NotLoaded(digest.to_string()))
+        } else if state.trapping.contains(&digest.0[0]) {
+            Err(CallError::Trap("as scripted".into()))
+        } else {
+            Ok(state.call(digest, &run, &call))
         };
         Box::pin(async move { called })
+    }
+
+    fn replay(&self, digest: Digest, case: Arc<Case>) -> BoxFuture<'static, Option<Replayed>> {
+        let replayed = replay::replay(&Loaded { element: self, digest }, &case);
+        Box::pin(async move { Some(replayed) })
+    }
+
+    fn usage(&self, _digest: Digest) -> Usage {
+        Usage::default()
+    }
+}
+
+/// One of the components, for replays.
+struct Loaded<'a> {
+    element: &'a ScriptedElement,
+    digest: Digest,
+}
+
+impl Subject for Loaded<'_> {
+    fn manifest(&self) -> Result<Vec<u8>, CallError> {
+        unreachable!("a replay asks for no manifest")
+    }
+
+    fn call(&self, run: &Run, call: &Call) -> Result<Result<Step, Fault>, CallError> {
+        let mut state = self.element.lock();
+        if state.trapping.contains(&self.digest.0[0]) {
+            return Err(CallError::Trap("as scripted".into()));
+        }
+        Ok(state.call(self.digest, run, call))
     }
 }

@@ -1,52 +1,107 @@
-//! What each mode does. Modes that are not forbidden (`echo`, `count`, `fault`, `sweep`) say so.
+//! What each mode does.
 //! Must not share code with the host: it is the other side of the contract.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::bindings::tidegate::element::log::{self, Level};
-use crate::bindings::tidegate::element::types::{
-    Fault, Header, Item, Moment, Next, Problem, Remedy, Request, Response, Run, Step,
-};
+use crate::bindings::tidegate::element::types::{Fault, Item, Moment, Next, Problem, Remedy, Response, Run, Step};
+use crate::mode::Mode;
+use crate::requests::{next_page, sending, to_url, to_vendor, with_body, with_header};
 
 const MIB: usize = 1024 * 1024;
 
-pub(crate) fn begin(run: &Run) -> Result<Step, Fault> {
-    match mode(run).as_str() {
-        "panic" => panic!("misbehaving on purpose"),
-        "spin" => spin(),
-        "spin_after_log" => {
+pub(crate) fn begin(mode: Mode, run: &Run) -> Result<Step, Fault> {
+    Ok(match mode {
+        Mode::Echo | Mode::PanicInAdvance | Mode::SpinInAdvance => Step {
+            state: b"asked once".to_vec(),
+            ..sending(to_vendor(run, 1))
+        },
+        Mode::Records => records(),
+        Mode::Count => count(),
+        Mode::Leftovers => with_state(if leftovers() { b"found" } else { b"none" }),
+        Mode::Sweep => ids(&["a", "b"]),
+        Mode::Fault => return Err(fault(br#"{"asked":"for"}"#)),
+
+        Mode::Panic => panic!("misbehaving on purpose"),
+        Mode::Recurse => bytes_step(recurse(run.now_ms as u64).to_le_bytes().to_vec(), vec![]),
+
+        Mode::Spin => spin(),
+        Mode::SpinAfterLog => {
             log::log(Level::Info, "about to spin");
             spin()
         }
-        "hog_memory" => hog_memory(),
-        "recurse" => Ok(bytes_step(recurse(run.now_ms as u64).to_le_bytes().to_vec(), vec![])),
-        "flood_output" => Ok(bytes_step(vec![b'x'; 40 * MIB], vec![])),
-        "flood_items" => Ok(bytes_step(vec![], vec![item(0, 0); 600_000])),
-        "flood_log" => {
+        Mode::HogMemory => hog_memory(),
+        Mode::FloodOutput => bytes_step(vec![b'x'; 40 * MIB], vec![]),
+        Mode::FloodItems => bytes_step(vec![], vec![item(0, 0); 600_000]),
+        Mode::FloodLog => {
             let line = "x".repeat(1000);
             (0..2000).for_each(|_| log::log(Level::Warn, &line));
-            Ok(step(Next::Done))
+            step(Next::Done)
         }
-        "log_a_line_break" => {
+        Mode::LogALineBreak => {
             log::log(Level::Error, "one\ntwo");
-            Ok(step(Next::Done))
+            step(Next::Done)
         }
-        "fault" => Err(fault(Some(br#"{"asked":"for"}"#.to_vec()))),
-        "garbled_fault" => Err(fault(Some(b"{".to_vec()))),
-        "leftovers" => {
-            let state: &[u8] = if leftovers() { b"found" } else { b"none" };
-            Ok(Step {
-                state: state.to_vec(),
-                ..step(Next::Done)
-            })
-        }
-        mode => Ok(odd_step(mode)),
+
+        Mode::BytesLeftOver => bytes_step(b"1{}x".to_vec(), vec![item(1, 2)]),
+        Mode::BytesMissing => bytes_step(b"1{}".to_vec(), vec![item(1, 3)]),
+        Mode::GarbageLengths => bytes_step(b"1{}".to_vec(), vec![item(u32::MAX as usize, u32::MAX as usize); 3]),
+        Mode::EmptyId => bytes_step(b"{}".to_vec(), vec![item(0, 2)]),
+        Mode::LongId => bytes_step([&[b'a'; 1025][..], b"{}"].concat(), vec![item(1025, 2)]),
+        Mode::IdNotUtf8 => bytes_step(b"\xff{}".to_vec(), vec![item(1, 2)]),
+        Mode::IdTwice => bytes_step(b"1{}1{}".to_vec(), vec![item(1, 2), item(1, 2)]),
+        Mode::EmptyBody => bytes_step(b"1".to_vec(), vec![item(1, 0)]),
+        Mode::BodyNotAnObject => bytes_step(b"1[]".to_vec(), vec![item(1, 2)]),
+        Mode::GarbageBody => bytes_step(b"1{garbage}".to_vec(), vec![item(1, 9)]),
+
+        Mode::NoRequest => step(Next::Send(vec![])),
+        Mode::TooManyRequests => step(Next::Send((0..17).map(|id| to_vendor(run, id)).collect())),
+        Mode::RequestIdTwice => step(Next::Send(vec![to_vendor(run, 1), to_vendor(run, 1)])),
+        Mode::UnknownNext => step(Next::Other("dance".into())),
+        Mode::SweepEmptyId => ids(&[""]),
+        Mode::SweepIdTwice => ids(&["a", "a"]),
+        Mode::SweepLongId => ids(&[&"a".repeat(1025)]),
+        Mode::StateOverCap => Step {
+            next: Next::WaitMs(1),
+            ..with_state(&[0; 64 * 1024 + 1])
+        },
+        Mode::CheckpointOverCap => Step {
+            checkpoint: Some(vec![0; 64 * 1024 + 1]),
+            ..step(Next::Done)
+        },
+        Mode::MemoOverCap => Step {
+            memo: Some(vec![0; 4 * 1024 + 1]),
+            ..step(Next::Done)
+        },
+        Mode::GarbledFault => return Err(fault(b"{")),
+
+        Mode::ForeignHost => sending(to_url(run, "https://elsewhere.example/things")),
+        Mode::PlainHttp => sending(to_url(run, "http://vendor.example/things")),
+        Mode::ForeignSecret => sending(with_header(run, "x-token", "{{secret:crm.autotask.password}}")),
+        Mode::SecretInUrl => sending(to_url(run, "https://vendor.example/things?token={{secret:token}}")),
+        Mode::SecretInBody => sending(with_body(run, b"token={{secret:token}}")),
+        Mode::HostHeader => sending(with_header(run, "host", "elsewhere.example")),
+
+        Mode::EndlessPages => next_page(run, &[]),
+        Mode::SamePageAgain => sending(to_vendor(run, 1)),
+        Mode::EndlessWait => step(Next::WaitMs(1)),
+    })
+}
+
+pub(crate) fn advance(mode: Mode, run: &Run, state: Vec<u8>, responses: Vec<Response>) -> Step {
+    match mode {
+        Mode::PanicInAdvance => panic!("misbehaving on purpose"),
+        Mode::SpinInAdvance => spin(),
+        Mode::EndlessPages => next_page(run, &state),
+        Mode::SamePageAgain => sending(to_vendor(run, 1)),
+        Mode::EndlessWait => step(Next::WaitMs(1)),
+        _ => echo(state, responses),
     }
 }
 
-/// Not forbidden: every body that comes in goes out as a record, with the state it came with.
-pub(crate) fn echo(state: Vec<u8>, responses: Vec<Response>) -> Step {
+/// Every body that comes in goes out as a record, with the state it came with.
+fn echo(state: Vec<u8>, responses: Vec<Response>) -> Step {
     let mut bytes = Vec::new();
     let mut items = Vec::new();
     for response in responses {
@@ -61,67 +116,13 @@ pub(crate) fn echo(state: Vec<u8>, responses: Vec<Response>) -> Step {
     }
 }
 
-fn odd_step(mode: &str) -> Step {
-    match mode {
-        "echo" => Step {
-            state: b"asked once".to_vec(),
-            ..step(Next::Send(vec![request(1)]))
-        },
-        "count" => {
-            static CALLS: AtomicU32 = AtomicU32::new(0);
-            let calls = CALLS.fetch_add(1, Ordering::Relaxed) + 1;
-            Step {
-                state: calls.to_string().into_bytes(),
-                ..step(Next::Done)
-            }
-        }
-        "records" => records(),
-        "sweep" => Step {
-            ids: vec!["a".into(), "b".into()],
-            ..step(Next::Done)
-        },
-        "bytes_left_over" => bytes_step(b"1{}x".to_vec(), vec![item(1, 2)]),
-        "bytes_missing" => bytes_step(b"1{}".to_vec(), vec![item(1, 3)]),
-        "garbage_lengths" => bytes_step(b"1{}".to_vec(), vec![item(u32::MAX as usize, u32::MAX as usize); 3]),
-        "empty_id" => bytes_step(b"{}".to_vec(), vec![item(0, 2)]),
-        "long_id" => bytes_step([&[b'a'; 1025][..], b"{}"].concat(), vec![item(1025, 2)]),
-        "id_not_utf8" => bytes_step(b"\xff{}".to_vec(), vec![item(1, 2)]),
-        "id_twice" => bytes_step(b"1{}1{}".to_vec(), vec![item(1, 2), item(1, 2)]),
-        "empty_body" => bytes_step(b"1".to_vec(), vec![item(1, 0)]),
-        "body_not_an_object" => bytes_step(b"1[]".to_vec(), vec![item(1, 2)]),
-        "no_request" => step(Next::Send(vec![])),
-        "too_many_requests" => step(Next::Send((0..17).map(request).collect())),
-        "request_id_twice" => step(Next::Send(vec![request(1), request(1)])),
-        "unknown_next" => step(Next::Other("dance".into())),
-        "sweep_empty_id" => Step {
-            ids: vec![String::new()],
-            ..step(Next::Done)
-        },
-        "sweep_id_twice" => Step {
-            ids: vec!["a".into(), "a".into()],
-            ..step(Next::Done)
-        },
-        "sweep_long_id" => Step {
-            ids: vec!["a".repeat(1025)],
-            ..step(Next::Done)
-        },
-        "state_over_cap" => Step {
-            state: vec![0; 64 * 1024 + 1],
-            ..step(Next::WaitMs(1))
-        },
-        "checkpoint_over_cap" => Step {
-            checkpoint: Some(vec![0; 64 * 1024 + 1]),
-            ..step(Next::Done)
-        },
-        "memo_over_cap" => Step {
-            memo: Some(vec![0; 4 * 1024 + 1]),
-            ..step(Next::Done)
-        },
-        unknown => panic!("no such mode: {unknown}"),
-    }
+fn count() -> Step {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let calls = CALLS.fetch_add(1, Ordering::Relaxed) + 1;
+    with_state(calls.to_string().as_bytes())
 }
 
-/// Not forbidden: one record of each kind, and everything else that a step can hold.
+/// One record of each kind, and everything else that a step can hold.
 fn records() -> Step {
     let first = Item {
         created: Moment::AtMs(1_000),
@@ -183,38 +184,12 @@ fn recurse(n: u64) -> u64 {
     if n == 0 { 0 } else { black_box(n) + recurse(n - 1) }
 }
 
-/// The text of `"mode":"…"`; the host writes the configuration without white space.
-fn mode(run: &Run) -> String {
-    let text = String::from_utf8_lossy(&run.configuration).into_owned();
-    let (_, rest) = text.split_once(r#""mode":""#).expect("the configuration has a mode");
-    rest.split('"')
-        .next()
-        .expect("split gives at least one part")
-        .to_owned()
-}
-
-fn fault(detail: Option<Vec<u8>>) -> Fault {
+fn fault(detail: &[u8]) -> Fault {
     Fault {
         remedy: Remedy::RateLimited(Some(30)),
         code: "too-fast".into(),
         message: "the vendor asks for a pause".into(),
-        detail,
-    }
-}
-
-fn request(id: u32) -> Request {
-    Request {
-        id,
-        method: "GET".into(),
-        url: "https://vendor.example/things".into(),
-        headers: vec![Header {
-            name: "accept".into(),
-            value: "application/json".into(),
-        }],
-        body: None,
-        idempotent: true,
-        cost: 1,
-        lane: "things".into(),
+        detail: Some(detail.to_vec()),
     }
 }
 
@@ -228,6 +203,20 @@ fn item(id_length: usize, body_length: usize) -> Item {
     }
 }
 
+fn ids(ids: &[&str]) -> Step {
+    Step {
+        ids: ids.iter().map(ToString::to_string).collect(),
+        ..step(Next::Done)
+    }
+}
+
+fn with_state(state: &[u8]) -> Step {
+    Step {
+        state: state.to_vec(),
+        ..step(Next::Done)
+    }
+}
+
 fn bytes_step(bytes: Vec<u8>, items: Vec<Item>) -> Step {
     Step {
         bytes,
@@ -236,7 +225,8 @@ fn bytes_step(bytes: Vec<u8>, items: Vec<Item>) -> Step {
     }
 }
 
-fn step(next: Next) -> Step {
+/// Nothing but what comes next.
+pub(crate) fn step(next: Next) -> Step {
     Step {
         next,
         bytes: vec![],

@@ -57,6 +57,7 @@ fn a_check_fails_with_the_reason() {
         "answer-unreadable"
     );
     assert_eq!(check(Response::new(4, 200, "")).code, "answer-unreadable");
+    assert_eq!(check(Response::new(4, 200, "{}")).code, "answer-unreadable");
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //! Must not let secrets go anywhere but to hosts that the element may reach.
 
 use super::check_that;
-use crate::manifest::{ACCESS_TOKEN, Manifest, Oauth2, PropertyKind};
+use crate::manifest::{Manifest, Oauth2, PropertyKind};
+use crate::placeholders::ACCESS_TOKEN;
 
 pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
     let Some(oauth2) = &manifest.oauth2 else {

@@ -1,0 +1,170 @@
+//! The rows of elements in memory, as they are on the disk, and how their components did since the start.
+//! Every change goes through `change_element`, one after the other.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+use super::Error;
+use crate::domain::generation::{Generations, Standing};
+use crate::domain::id::{Digest, InstanceId};
+use crate::domain::time::Timestamp;
+use crate::engine::trust::{Ending, Track, Verdict};
+use crate::service::Gateway;
+
+#[derive(Default)]
+pub struct Catalogue {
+    turn: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    rows: BTreeMap<String, Generations>,
+    tracks: HashMap<Digest, Track>,
+    /// Polls under way with each component.
+    held: HashMap<Digest, usize>,
+}
+
+/// Counts a poll as long as it lives.
+pub(crate) struct Held<'a> {
+    catalogue: &'a Catalogue,
+    component: Digest,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.catalogue.with(|state| {
+            if let Some(polls) = state.held.get_mut(&self.component) {
+                *polls -= 1;
+                if *polls == 0 {
+                    state.held.remove(&self.component);
+                }
+            }
+        });
+    }
+}
+
+impl Catalogue {
+    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn row(&self, key: &str) -> Option<Generations> {
+        self.with(|state| state.rows.get(key).cloned())
+    }
+
+    pub(super) fn rows(&self) -> Vec<(String, Generations)> {
+        self.with(|state| state.rows.iter().map(|(key, row)| (key.clone(), row.clone())).collect())
+    }
+
+    pub(super) fn set(&self, key: &str, row: Generations) {
+        self.with(|state| {
+            if row.all.is_empty() {
+                state.rows.remove(key);
+            } else {
+                state.rows.insert(key.to_owned(), row);
+            }
+        });
+    }
+
+    /// A poll goes with this component.
+    pub(crate) fn hold(&self, component: Digest) -> Held<'_> {
+        self.with(|state| *state.held.entry(component).or_default() += 1);
+        Held {
+            catalogue: self,
+            component,
+        }
+    }
+
+    /// Polls under way with a component.
+    pub(super) fn polls_with(&self, component: Digest) -> usize {
+        self.with(|state| state.held.get(&component).copied().unwrap_or(0))
+    }
+
+    /// Until when no poll may use this component, and why.
+    pub(crate) fn quarantine(&self, key: &str, digest: Digest, now: Timestamp) -> Option<(Timestamp, String)> {
+        self.with(|state| match &state.rows.get(key)?.find(digest)?.standing {
+            Standing::Quarantined { reason, until, .. } if *until > now => Some((*until, reason.clone())),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn is_on_probation(&self, key: &str, digest: Digest) -> bool {
+        self.with(|state| {
+            let row = state.rows.get(key);
+            let generation = row
+                .filter(|row| row.previous.is_some())
+                .and_then(|row| row.find(digest));
+            generation.is_some_and(|generation| matches!(generation.standing, Standing::Probation { .. }))
+        })
+    }
+
+    /// Writes down how a poll ended, and what follows for the component if it is the active one.
+    pub(super) fn judge(
+        &self,
+        key: &str,
+        digest: Digest,
+        instance: InstanceId,
+        ending: Ending,
+        now: Timestamp,
+    ) -> Verdict {
+        self.with(|state| {
+            state.tracks.entry(digest).or_default().add(instance, ending);
+            let Some(row) = state.rows.get(key).filter(|row| row.active == Some(digest)) else {
+                return Verdict::GoOn;
+            };
+            let Some(generation) = row.find(digest) else {
+                return Verdict::GoOn;
+            };
+            let former = row.previous.filter(|former| row.find(*former).is_some());
+            let former = former.map(|former| state.tracks.get(&former).cloned().unwrap_or_default());
+            state.tracks[&digest].verdict(&generation.standing, former.as_ref(), now)
+        })
+    }
+
+    /// Starts its record anew: a component that is made active again is judged by what it does from now on.
+    fn forget(&self, digest: Digest) {
+        self.with(|state| state.tracks.remove(&digest));
+    }
+
+    /// What must stay loaded: what is active, and what a rollback goes to.
+    fn wanted(&self) -> HashSet<Digest> {
+        self.with(|state| {
+            let rows = state.rows.values();
+            rows.flat_map(|row| [row.active, row.previous]).flatten().collect()
+        })
+    }
+}
+
+impl Gateway {
+    /// Changes an element's row: on the disk, in memory, and in what new runs take. `change` gives None where nothing is
+    /// to be done.
+    pub(super) async fn change_element<T>(
+        &self,
+        key: &str,
+        change: impl FnOnce(&mut Generations) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
+        let _turn = self.catalogue.turn.lock().await;
+        let before = self.catalogue.row(key).unwrap_or_default();
+        let mut row = before.clone();
+        let Some(result) = change(&mut row) else {
+            return Ok(None);
+        };
+        row.revision += 1;
+        self.store.put_generations(key.to_owned(), row.clone()).await?;
+        let active = row.active;
+        self.catalogue.set(key, row);
+        if active != before.active {
+            match active {
+                Some(digest) => {
+                    self.catalogue.forget(digest);
+                    self.elements.activate(digest);
+                }
+                None => self.elements.deactivate(key),
+            }
+            self.elements.retain(&self.catalogue.wanted());
+            self.polls.notify_one();
+        }
+        Ok(Some(result))
+    }
+}
