@@ -58,7 +58,7 @@ fn what_cannot_be_done_is_said_with_what_to_do_next() {
         ),
         (
             &["run", "autotaskcrm", "--live", "--config", "config.json"],
-            "line 1, column 28",
+            "line 1, column 27",
         ),
         (
             &["record", "autotaskcrm", "--config", "config.json", "--name", "x"],

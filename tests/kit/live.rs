@@ -167,7 +167,7 @@ async fn a_secret_that_cannot_be_taken_out_keeps_the_case_from_being_written() {
     let (simulator, scene) = stage("kept").await;
     let secret = Credentials::default().secret;
     // Inside of something longer, in base64: no piece of it can be replaced.
-    let hidden = base64::engine::general_purpose::STANDARD.encode(format!("jo:{secret}"));
+    let hidden = base64::engine::general_purpose::STANDARD.encode(format!("user:{secret}"));
     let company = simulator.control().ids("Companies")[1];
     simulator
         .control()

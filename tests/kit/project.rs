@@ -13,16 +13,22 @@ fn edit(path: &Path, from: &str, to: &str) {
     fs::write(path, text.replace(from, to)).unwrap();
 }
 
-/// What the gateway keeps of a step that failed: the answer that the changed element below panics at.
+/// What is kept of a step that failed: the answer that the changed element below panics at.
 fn kept_step() -> String {
+    let headers = json!([
+        ["Accept", "application/json"],
+        ["Authorization", "Bearer {{secret:my-crm.token}}"]
+    ]);
     let kept = json!({
         "format": 1,
         "name": "kept of a poll",
         "madeBy": {"element": "my-crm", "version": "0.1.0", "digest": "00"},
         "run": {"operation": "check", "configuration": {"my-crm.url": "https://api.vendor.example"}, "nowMs": 0},
-        "state": {"text": "{\"cursor\":{\"token\":null,\"trail\":{}}}"},
         "exchanges": [[{
-            "request": {"id": 1, "method": "GET", "url": "https://api.vendor.example/v1/me"},
+            "request": {
+                "id": 1, "method": "GET", "url": "https://api.vendor.example/v2/me", "headers": headers,
+                "idempotent": true, "cost": 1, "lane": "contacts",
+            },
             "response": {"status": 418, "body": {"text": "short and stout"}},
         }]],
         "failure": {"code": "trap", "message": "the element trapped: unreachable"},
@@ -95,7 +101,7 @@ fn a_new_rust_project_builds_and_passes_and_shows_what_a_change_does() {
             "FAILED  check ",
             "/v2/me is not what the case has an answer for: url: found",
             "record `1` changed: body.z: true is new",
-            "9 cases: 4 passed, 5 failed",
+            "9 cases: 3 passed, 6 failed",
             "tidegate element replay my-crm/cases/check.json",
         ],
     );
@@ -110,9 +116,9 @@ fn a_new_rust_project_builds_and_passes_and_shows_what_a_change_does() {
     assert_has(
         &out,
         &[
-            "contacts              0     0        3     0",
+            "  contacts               0     0        3     0",
             "new: step 1: GET https://api.vendor.example/v2/me",
-            "7 records with another content, and `projection` is 1 in both",
+            "8 records with another content, and `projection` is 1 in both",
         ],
     );
     assert_eq!(
@@ -126,29 +132,37 @@ fn a_new_rust_project_builds_and_passes_and_shows_what_a_change_does() {
     // What came is taken as what is expected, but for the case that the run leaves.
     let out = run(&["test", "my-crm", "--update"]).with(1);
     assert_has(&out, &["updated contacts ", "FAILED  check "]);
-    let case = scene.join("my-crm/cases/check.json");
-    edit(&case, "/v1/me", "/v2/me");
+    for case in ["check", "token-refused"] {
+        edit(&scene.join(format!("my-crm/cases/{case}.json")), "/v1/me", "/v2/me");
+    }
     run(&["test", "my-crm"]).with(0);
 
-    fs::write(scene.join("my-crm/kept.json"), kept_step()).unwrap();
-    let out = run(&["replay", "my-crm/kept.json"]).with(1);
+    let kept = scene.join("kept.json");
+    fs::write(&kept, kept_step()).unwrap();
+    assert_has(
+        &run(&["replay", "kept.json"]).err,
+        &["say which component of `my-crm` to run it on"],
+    );
+    let replay = ["replay", "kept.json", "--component", "my-crm"];
+    let out = run(&replay).with(1);
     assert_has(
         &out,
         &[
             "note: the file was made with another component",
-            "step 1: advance with answer 418, 15 B",
+            "step 2: advance with answer 418, 15 B",
+            "  log      error: ",
             "I am a teapot",
             "FAILED   the element trapped",
             "my_crm",
             "it fails as it did when the file was kept (trap: the element trapped: unreachable)",
         ],
     );
-    edit(&scene.join("my-crm/kept.json"), "418", "200");
-    edit(
-        &scene.join("my-crm/kept.json"),
-        "short and stout",
-        "{\\\"account\\\":1}",
+    edit(&kept, "418", "200");
+    edit(&kept, "short and stout", "{\\\"account\\\":1}");
+    assert_has(&run(&replay).with(0), &["it does not fail any more"]);
+    // A case of the project needs no component named.
+    assert_has(
+        &run(&["replay", "my-crm/cases/check.json"]).with(0),
+        &["the run kept to the file"],
     );
-    let out = run(&["replay", "my-crm/kept.json"]).with(0);
-    assert_has(&out, &["it does not fail any more"]);
 }
