@@ -45,6 +45,8 @@ fn element_with(directory: &Path, arguments: &[&str], environment: &[(&str, &str
         .args(arguments)
         .current_dir(directory)
         .env("XDG_CACHE_HOME", tmp().join("cache"))
+        // Whatever a new Rust project needs was fetched for this repository.
+        .env("CARGO_NET_OFFLINE", "true")
         .envs(environment.iter().copied())
         .output()
         .unwrap();

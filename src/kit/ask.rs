@@ -144,7 +144,10 @@ fn accepted(ask: &Ask, manifest: &Manifest, resource: &Resource, name: &str) -> 
 fn url(ask: &Ask, manifest: &Manifest, resource: &Resource, name: &str) -> String {
     let path = format!("/hubs/{}/{name}", manifest.hub);
     match (&ask.filter, &resource.updated_date_field) {
-        (Some(clause), _) => format!("{path}?where={clause}"),
+        (Some(clause), _) => {
+            let clause = clause.replace('%', "%25").replace('&', "%26").replace('#', "%23");
+            format!("{path}?where={clause}")
+        }
         (None, Some(updated)) => format!("{path}?where={updated}>='${{gmtDate:yyyy-MM-dd'T'HH:mm:ss'Z'}}'"),
         (None, None) => path,
     }
@@ -181,8 +184,8 @@ fn operation(ask: &Ask, poller: &Poller, name: &str, from: Timestamp, now: Times
             })
         }
         AskFor::List => {
-            let (url, notes) = PollerUrl::parse(&poller.url)?;
-            notes.iter().for_each(|note| screen::note(&format!("note: {note}")));
+            // What was tolerated in it is among the warnings of the configuration.
+            let (url, _) = PollerUrl::parse(&poller.url)?;
             let request = url.at(&Moments {
                 last_poll: from,
                 now,
@@ -208,3 +211,6 @@ fn date_fields(poller: &Poller) -> DateFields {
         updated: poller.dates.updated.paths.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

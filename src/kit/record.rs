@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{anyhow, bail, ensure};
 use tidegate_contract::case::files::CaseFile;
-use tidegate_contract::case::{Case, Exchange, FORMAT, Failure, Found, MadeBy};
+use tidegate_contract::case::{Case, Exchange, Failure, Found, MadeBy};
 use tidegate_contract::run::{Request, Response, Run};
 use tidegate_contract::{expect, replay};
 
@@ -83,35 +83,28 @@ fn case(trial: &Trial, name: &str, scrubber: &Scrubber) -> anyhow::Result<Case> 
     let element = trial.subject.examined.element();
     let failure = match &trial.ran.end {
         End::Failed(failure) => Some(Failure {
-            code: "failed".into(),
+            code: failure.code().into(),
             message: failure.to_string(),
         }),
         _ => None,
     };
     let exchanges = trial.ran.exchanges.iter();
-    let mut case = Case {
-        format: FORMAT,
-        name: name.to_owned(),
-        source: Some(format!(
-            "recorded {} from the vendor: {}",
-            trial.asked.run.now,
-            show::operation(&trial.asked.run.operation)
-        )),
-        made_by: Some(MadeBy {
-            element: element.manifest.key.clone(),
-            version: element.manifest.version.clone(),
-            digest: trial.subject.digest.to_string(),
-        }),
-        same_records_as: None,
-        run: scrubbed_run(&trial.asked.run, scrubber)?,
-        state: None,
-        exchanges: exchanges
-            .map(|step| step.iter().map(|exchange| scrubbed(exchange, scrubber)).collect())
-            .collect(),
-        cut: matches!(trial.ran.end, End::Cut),
-        expect: None,
-        failure,
-    };
+    let mut case = Case::new(name, scrubbed_run(&trial.asked.run, scrubber)?);
+    case.source = Some(format!(
+        "recorded {} from the vendor: {}",
+        trial.asked.run.now,
+        show::operation(&trial.asked.run.operation)
+    ));
+    case.made_by = Some(MadeBy {
+        element: element.manifest.key.clone(),
+        version: element.manifest.version.clone(),
+        digest: trial.subject.digest.to_string(),
+    });
+    case.exchanges = exchanges
+        .map(|step| step.iter().map(|exchange| scrubbed(exchange, scrubber)).collect())
+        .collect();
+    case.cut = matches!(trial.ran.end, End::Cut);
+    case.failure = failure;
     if case.failure.is_none() {
         let replayed = replay(&trial.subject.examined, &case);
         case.expect = replayed.snapshot().cloned();
