@@ -39,6 +39,7 @@ fn embed_elements() -> Result<()> {
         log: &mut |line| eprintln!("{line}"),
     })?;
     let mut code = String::from("/// The elements that travel inside the program: key and component.\n");
+    code.push_str("#[allow(unreachable_pub, reason = \"public in the library, and not where a test includes it\")]\n");
     code.push_str("pub static BUILTIN: &[(&str, &[u8])] = &[\n");
     for element in built {
         writeln!(
@@ -100,7 +101,13 @@ fn write_table(code: &mut String, name: &str, root: &Path, parts: &[&str]) -> Re
     Ok(())
 }
 
+/// What is made by somebody who tries a template where it lies.
+const MADE: [&str; 5] = ["node_modules", "build", ".venv", "__pycache__", "target"];
+
 fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    if MADE.iter().any(|made| path.ends_with(made)) {
+        return Ok(());
+    }
     if !path.is_dir() {
         files.push(path.to_owned());
         return Ok(());

@@ -37,7 +37,7 @@ pub enum Command {
     Serve(Box<ServeFlags>),
     /// Write an element: begin, build, check, test, record, compare
     #[command(subcommand, after_help = kit::args::AFTER_HELP)]
-    Element(kit::args::Command),
+    Element(Box<kit::args::Command>),
 }
 
 /// Where the authoring kit keeps compiled components: in the user's cache directory, if there is one.

@@ -32,7 +32,7 @@ use crate::domain::element::{Element, Manifest, Usage};
 use crate::domain::id::Digest;
 use crate::domain::run::{Fault, Run, Step};
 use crate::ports::{Call, CallError, Case, Elements, Inadmissible, Replayed};
-use tidegate_contract::Subject;
+use tidegate_contract::{Subject, section, snapshot};
 
 use self::bindings::ElementPre;
 use self::cache::Cache;
@@ -84,6 +84,9 @@ pub enum LoadError {
     /// Names field, found and expected.
     #[error("the element's manifest is wrong: {0}")]
     Manifest(String),
+    /// Names the case and what differs.
+    #[error("a case that the component carries does not come out as expected: {0}")]
+    Case(String),
 }
 
 /// Implements [`Elements`]. Loading is synchronous and takes as long as compiling does (0.1 s for a small component, 10 s
@@ -171,7 +174,7 @@ impl ElementHost {
         let name = digest.to_string().into();
         let document = call::manifest(&guests, name, &self.limits.of(true)).map_err(LoadError::Call)?;
         let (manifest, document) = Manifest::parse(&document).map_err(LoadError::Manifest)?;
-        Ok(Arc::new(Generation {
+        let generation = Arc::new(Generation {
             limits: self.limits.of(manifest.interpreted),
             counts: Counts::default(),
             element: Arc::new(Element {
@@ -180,7 +183,9 @@ impl ElementHost {
                 digest,
             }),
             guests,
-        }))
+        });
+        replay_carried_cases(bytes, generation.clone())?;
+        Ok(generation)
     }
 
     fn compile(&self, bytes: &[u8], digest: Digest) -> Result<Component, LoadError> {
@@ -198,6 +203,19 @@ impl ElementHost {
     }
 }
 
+/// What a component was tested with travels in it: here it must come out as it did at its author's desk.
+fn replay_carried_cases(bytes: &[u8], generation: Arc<Generation>) -> Result<(), LoadError> {
+    let cases = section::read_cases(bytes).map_err(|error| LoadError::Refused(error.to_string()))?;
+    let subject = Examined(generation);
+    for case in &cases {
+        let tested = snapshot::test(&subject, case);
+        if !tested.is_ok() {
+            return Err(LoadError::Case(tested.to_string()));
+        }
+    }
+    Ok(())
+}
+
 /// A component that is looked at and not used.
 pub struct Examined(Arc<Generation>);
 
@@ -205,6 +223,15 @@ impl Examined {
     #[must_use]
     pub fn element(&self) -> &Arc<Element> {
         &self.0.element
+    }
+
+    /// Bytes of memory that one call takes.
+    ///
+    /// # Errors
+    /// The call gave neither step nor fault.
+    pub fn memory_of(&self, run: &Run, call: &Call) -> Result<usize, CallError> {
+        let (outcome, cost) = self.0.measured_step(run, call);
+        outcome.map(|_| cost.memory_bytes)
     }
 }
 

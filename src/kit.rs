@@ -6,8 +6,10 @@
 
 pub mod args;
 mod ask;
+mod bench;
 mod build;
 mod cache;
+mod check;
 mod diff;
 mod doc;
 mod live;
@@ -106,12 +108,13 @@ impl Kit {
             Command::New(arguments) => self.new_project(&arguments),
             Command::Build(arguments) => self.build(&arguments),
             Command::Doc(arguments) => self.doc(&arguments),
+            Command::Check(arguments) => self.check(&arguments),
             Command::Test(arguments) => self.test(&arguments),
             Command::Replay(arguments) => self.replay(&arguments),
             Command::Diff(arguments) => self.diff(&arguments),
+            Command::Bench(arguments) => self.bench(&arguments),
             Command::Run(arguments) => self.run_live(&arguments),
             Command::Record(arguments) => self.record(&arguments),
-            _ => anyhow::bail!("not yet"),
         }
     }
 

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         Command::Serve(flags) => serve(&flags),
         Command::Element(command) => {
             return kit::run(
-                command,
+                *command,
                 Surroundings {
                     builtin: BUILTIN,
                     cache_dir: cli::kit_cache_dir(),

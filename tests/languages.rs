@@ -10,6 +10,8 @@
 // Beside this file they would each be a test program of their own.
 #[path = "languages/projects.rs"]
 mod projects;
+#[path = "languages/vectors.rs"]
+mod vectors;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What Tidegate talks to while it is tried out and tested: SIMULATED APIs of Autotask and Zendesk, a callback
+//! What Tidegate talks to while it is tried out and tested: SIMULATED APIs of Autotask, HubSpot and Zendesk, a callback
 //! receiver, the seed's bodies.
 //! Nothing here is part of the gateway, and nothing here contacts a real vendor.
 
@@ -6,6 +6,7 @@ pub mod autotask;
 pub mod clock;
 pub mod gateway;
 pub mod http;
+pub mod hubspot;
 pub mod receiver;
 pub mod seed;
 mod server;

@@ -1,4 +1,5 @@
-//! What an instance lets its element reach, and the secrets that fill its placeholders.
+//! What an instance's element may reach, and the secrets that fill its placeholders.
+//! Made for one run and never stored: on disk secrets are sealed.
 
 use std::collections::HashMap;
 

@@ -28,6 +28,16 @@ pub(super) use self::kept::Kept;
 /// Frames of a trap's backtrace that are shown: enough to find the function, not a page in every log line.
 const FRAMES_SHOWN: usize = 5;
 
+/// Functions between a trap and the place of a panic in Rust; in whose names they begin.
+const PANIC_MACHINERY: [&str; 6] = [
+    "__rustc::",
+    "rust_panic",
+    "rust_begin_unwind",
+    "std::panicking",
+    "std::sys::",
+    "core::panicking",
+];
+
 /// What the host keeps beside one guest.
 pub(super) struct GuestState {
     memory: MemoryBudget,
@@ -168,18 +178,18 @@ fn explain(error: &wasmtime::Error, state: &GuestState, limits: &Limits) -> Call
     CallError::Trap(text)
 }
 
-/// Names where the component kept them, else offsets that `addr2line` takes.
+/// Names where the component kept them, else offsets that `addr2line` takes. Without what every panic goes through.
 fn frames(backtrace: &WasmBacktrace) -> String {
-    let frames: Vec<_> = backtrace
+    let named = backtrace
         .frames()
         .iter()
-        .take(FRAMES_SHOWN)
         .map(|frame| match (frame.func_name(), frame.module_offset()) {
-            (Some(name), _) => name.to_owned(),
+            (Some(name), _) => format!("{:#}", rustc_demangle::demangle(name)),
             (None, Some(offset)) => format!("{offset:#x}"),
             (None, None) => "?".to_owned(),
-        })
-        .collect();
+        });
+    let is_machinery = |name: &String| PANIC_MACHINERY.iter().any(|part| name.starts_with(part));
+    let frames: Vec<_> = named.skip_while(is_machinery).take(FRAMES_SHOWN).collect();
     if frames.is_empty() {
         String::new()
     } else {

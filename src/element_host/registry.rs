@@ -7,8 +7,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::domain::element::{Element, Usage};
 use crate::domain::id::Digest;
-use crate::domain::run::{Fault, Run, Step};
-use crate::ports::{Call, CallError};
+use crate::domain::run::Run;
+use crate::ports::Call;
+use tidegate_contract::replay::Outcome;
 
 use super::bindings::ElementPre;
 use super::call::{self, Cost, GuestState};
@@ -24,11 +25,15 @@ pub(super) struct Generation {
 
 impl Generation {
     /// One call, in a fresh guest, on this thread.
-    pub(super) fn step(&self, run: &Run, call: &Call) -> Result<Result<Step, Fault>, CallError> {
+    pub(super) fn step(&self, run: &Run, call: &Call) -> Outcome {
+        self.measured_step(run, call).0
+    }
+
+    pub(super) fn measured_step(&self, run: &Run, call: &Call) -> (Outcome, Cost) {
         let name = self.element.manifest.key.as_str().into();
-        let (answer, cost) = call::step(&self.guests, name, &self.limits, run, call);
-        self.counts.add(&answer, cost);
-        answer
+        let (outcome, cost) = call::step(&self.guests, name, &self.limits, run, call);
+        self.counts.add(&outcome, cost);
+        (outcome, cost)
     }
 }
 
@@ -44,11 +49,11 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    fn add(&self, answer: &Result<Result<Step, Fault>, CallError>, cost: Cost) {
+    fn add(&self, outcome: &Outcome, cost: Cost) {
         let add = |counter: &AtomicU64, more: u64| counter.fetch_add(more, Ordering::Relaxed);
         add(&self.calls, 1);
         add(&self.cpu_us, u64::try_from(cost.cpu.as_micros()).unwrap_or(u64::MAX));
-        match answer {
+        match outcome {
             Ok(Ok(step)) => add(&self.records, step.records.len() as u64),
             Ok(Err(_)) => add(&self.faults, 1),
             Err(_) => add(&self.traps, 1),

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
+use tidegate_contract::case::Found;
 
 use super::*;
 use crate::domain::record::{Moment, Record};
@@ -452,6 +453,24 @@ fn what_is_refused_leaves_the_loaded_generation_alone() {
     };
     assert!(why.contains("not WebAssembly"), "{why}");
     assert_eq!(host.find("misbehave").unwrap().digest, element.digest);
+}
+
+#[test]
+fn the_cases_that_a_component_carries_must_come_out_as_expected() {
+    let host = ElementHost::new(options()).unwrap();
+    let mut case = Case::new("a sweep", (*run(Mode::Sweep)).clone());
+    case.expect = Some(Found {
+        ids: vec!["a".into(), "b".into()],
+        ..Found::default()
+    });
+    let good = section::write_cases(&misbehave(), std::slice::from_ref(&case)).unwrap();
+    host.load(&good).unwrap();
+    case.expect = Some(Found::default());
+    let bad = section::write_cases(&misbehave(), std::slice::from_ref(&case)).unwrap();
+    let words = in_words(&host.load(&bad).unwrap_err());
+    assert!(words.contains("case `a sweep`"), "{words}");
+    let garbled = section::append(&misbehave(), section::CASES, b"[{}]");
+    assert!(matches!(host.load(&garbled), Err(LoadError::Refused(_))));
 }
 
 #[test]

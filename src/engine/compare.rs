@@ -35,6 +35,14 @@ pub struct Rules {
     pub not_after: Option<Timestamp>,
 }
 
+impl Rules {
+    /// Is this record left to the next poll?
+    #[must_use]
+    pub fn leaves_out(&self, dated: &Dated) -> bool {
+        matches!((self.not_after, dated.updated), (Some(end), Some(at)) if at > end)
+    }
+}
+
 /// One record whose fingerprint must be written.
 #[derive(Clone, Debug)]
 pub struct Difference {
@@ -66,7 +74,7 @@ pub fn compare(records: Vec<Dated>, known: &[Option<Fingerprint>], rules: &Rules
     records
         .into_iter()
         .zip(known)
-        .filter(|(dated, _)| !matches!((rules.not_after, dated.updated), (Some(end), Some(at)) if at > end))
+        .filter(|(dated, _)| !rules.leaves_out(dated))
         .filter_map(|(dated, known)| difference(dated, known.as_ref(), rules))
         .collect()
 }

@@ -1,5 +1,5 @@
-//! What an element is told of an instance's configuration, and what it may reach that follows from it.
-//! Must not tell an element a secret: only the names of those that are set.
+//! What an element is told of an instance's configuration, and what it may reach with it.
+//! Must not show a secret: of those that are set, the element gets the names.
 
 use std::collections::HashMap;
 
@@ -14,62 +14,52 @@ use crate::domain::secret::Secret;
 const SECRETS_KEY: &str = "$secrets";
 
 /// What follows from a configuration.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Told {
-    /// As the WIT's `run.configuration` describes it, without the names of secrets.
-    pub configuration: Map<String, Value>,
-    /// Names the vendor's account.
-    pub account: String,
-    /// Origins that the configuration allows.
-    pub origins: Vec<String>,
+    /// The configuration without secrets and without their names.
+    pub plain: Map<String, Value>,
+    pub grants: Grants,
 }
 
 impl Told {
     /// `value` gives what is set for a property that is no secret; the manifest's default stands in for what is not.
     #[must_use]
-    pub fn of(manifest: &Manifest, value: impl Fn(&Property) -> Option<Value>) -> Self {
-        let mut configuration = Map::new();
+    pub fn of(
+        manifest: &Manifest,
+        value: impl Fn(&Property) -> Option<Value>,
+        secrets: HashMap<String, Secret>,
+    ) -> Self {
+        let mut plain = Map::new();
         for property in manifest.properties.iter().filter(|property| !property.secret) {
             if let Some(value) = value(property).or_else(|| property.default.clone()) {
-                configuration.insert(property.key.clone(), typed(property.kind, value));
+                plain.insert(property.key.clone(), typed(property.kind, value));
             }
         }
-        let parts = manifest.account.iter().filter_map(|key| configuration.get(key));
+        let parts = manifest.account.iter().filter_map(|key| plain.get(key));
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let account = parts.fold(manifest.key.clone(), |name, value| format!("{name}|{}", text(value)));
         let urls = manifest.hosts_from.iter();
-        let origins = urls
-            .filter_map(|key| origin_of(configuration.get(key)?.as_str()?))
-            .collect();
-        Self {
-            configuration,
-            account,
-            origins,
-        }
-    }
-
-    /// What requests made under this configuration may reach, and what fills their placeholders.
-    #[must_use]
-    pub fn grants(&self, manifest: &Manifest, secrets: HashMap<String, Secret>) -> Grants {
+        let origins = urls.filter_map(|key| origin_of(plain.get(key)?.as_str()?)).collect();
         let oauth2 = manifest.oauth2.as_ref();
-        Grants {
+        let grants = Grants {
             hosts: manifest.hosts.clone(),
-            origins: self.origins.clone(),
-            oauth2: oauth2.and_then(|oauth2| refresh_grant(oauth2, &self.configuration, &secrets)),
+            origins,
+            oauth2: oauth2.and_then(|oauth2| refresh_grant(oauth2, &plain, &secrets)),
             secrets,
-            account: self.account.clone(),
+            account,
             limits: manifest.limits.clone(),
             response_headers: manifest.response_headers.clone(),
-        }
+        };
+        Self { plain, grants }
     }
 
-    /// The configuration as the element gets it: with the names of the secrets that are granted.
+    /// As the WIT's `run.configuration` describes it.
     #[must_use]
-    pub fn for_element(&self, grants: &Grants) -> Value {
-        let mut names: Vec<&str> = grants.secrets.keys().map(String::as_str).collect();
-        names.extend(grants.oauth2.as_ref().map(|_| ACCESS_TOKEN));
+    pub fn configuration(&self) -> Value {
+        let mut names: Vec<&str> = self.grants.secrets.keys().map(String::as_str).collect();
+        names.extend(self.grants.oauth2.as_ref().map(|_| ACCESS_TOKEN));
         names.sort_unstable();
-        let mut configuration = self.configuration.clone();
+        let mut configuration = self.plain.clone();
         configuration.insert(SECRETS_KEY.into(), names.into());
         Value::Object(configuration)
     }
@@ -126,13 +116,15 @@ mod tests {
         });
         let (manifest, _) = Manifest::parse(document.to_string().as_bytes()).unwrap();
         let set = json!({"url": "https://a.example:8443/p?q", "user": "jo", "count": "7", "token": "hunter2"});
-        let told = Told::of(&manifest, |property| set.get(&property.key).cloned());
+        let secrets = HashMap::from(["token", "a"].map(|name| (name.to_owned(), Secret::new("hunter2"))));
+        let told = Told::of(&manifest, |property| set.get(&property.key).cloned(), secrets);
         let expected = json!({
             "url": "https://a.example:8443/p?q", "user": "jo", "count": 7, "all": true, "$secrets": ["a", "token"],
         });
-        assert_eq!(told.with_secrets(["token", "a"].into_iter()), expected);
-        assert_eq!(told.account, "x|https://a.example:8443/p?q|7");
-        assert_eq!(told.origins, ["https://a.example:8443"]);
+        assert_eq!(told.configuration(), expected);
+        assert!(!told.plain.contains_key("$secrets"));
+        assert_eq!(told.grants.account, "x|https://a.example:8443/p?q|7");
+        assert_eq!(told.grants.origins, ["https://a.example:8443"]);
     }
 
     #[test]

@@ -83,6 +83,9 @@ pub struct Compile {
 pub struct Check {
     #[command(flatten)]
     pub element: Element,
+    /// Write what broke a rule as cases, for `replay`
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
     /// For programs: one JSON document on standard output
     #[arg(long)]
     pub json: bool,

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::args::{Ask, AskFor};
 use super::screen;
-use crate::domain::element::{Manifest, Resource};
+use crate::domain::element::{Manifest, Property, Resource};
 use crate::domain::instance::{FirstSight, Poller};
 use crate::domain::run::{DateFields, GetArgs, ListArgs, Operation, Run, SweepArgs, Window};
 use crate::domain::secret::Secret;
@@ -31,6 +31,7 @@ const NOT_ASKED_HERE: &str = "event.notification.";
 pub(super) struct Asked {
     pub(super) run: Run,
     pub(super) grants: Arc<Grants>,
+    /// All of the configuration, those included that the element has nothing to do with.
     pub(super) secrets: HashMap<String, Secret>,
     /// How the gateway would poll the resource.
     pub(super) poller: Poller,
@@ -55,18 +56,23 @@ pub(super) fn asked(ask: &Ask, manifest: &Manifest, now: Timestamp) -> anyhow::R
     }
     let from = watermark::ask_from(None, poller.overlap_seconds, first_sight);
     let operation = operation(ask, &poller, name, from, now)?;
-    let told = Told::of(manifest, |property| accepted.configuration.get(&property.key).cloned());
-    let secrets = accepted.secrets;
-    let grants = told.grants(manifest, secrets.clone());
+    let value = |property: &Property| accepted.configuration.get(&property.key).cloned();
+    let is_own = |name: &str| manifest.property(name).is_some_and(|property| property.secret);
+    let own = accepted.secrets.iter().filter(|(name, _)| is_own(name));
+    let told = Told::of(
+        manifest,
+        value,
+        own.map(|(name, secret)| (name.clone(), secret.clone())).collect(),
+    );
     Ok(Asked {
         run: Run {
             operation,
-            configuration: told.for_element(&grants),
+            configuration: told.configuration(),
             memo: None,
             now,
         },
-        grants: Arc::new(grants),
-        secrets,
+        grants: Arc::new(told.grants),
+        secrets: accepted.secrets,
         poller,
         first_sight,
         from,
@@ -138,7 +144,10 @@ fn accepted(ask: &Ask, manifest: &Manifest, resource: &Resource, name: &str) -> 
 fn url(ask: &Ask, manifest: &Manifest, resource: &Resource, name: &str) -> String {
     let path = format!("/hubs/{}/{name}", manifest.hub);
     match (&ask.filter, &resource.updated_date_field) {
-        (Some(clause), _) => format!("{path}?where={clause}"),
+        (Some(clause), _) => {
+            let clause = clause.replace('%', "%25").replace('&', "%26").replace('#', "%23");
+            format!("{path}?where={clause}")
+        }
         (None, Some(updated)) => format!("{path}?where={updated}>='${{gmtDate:yyyy-MM-dd'T'HH:mm:ss'Z'}}'"),
         (None, None) => path,
     }
@@ -175,8 +184,8 @@ fn operation(ask: &Ask, poller: &Poller, name: &str, from: Timestamp, now: Times
             })
         }
         AskFor::List => {
-            let (url, notes) = PollerUrl::parse(&poller.url)?;
-            notes.iter().for_each(|note| screen::note(&format!("note: {note}")));
+            // What was tolerated in it is among the warnings of the configuration.
+            let (url, _) = PollerUrl::parse(&poller.url)?;
             let request = url.at(&Moments {
                 last_poll: from,
                 now,
@@ -202,3 +211,6 @@ fn date_fields(poller: &Poller) -> DateFields {
         updated: poller.dates.updated.paths.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

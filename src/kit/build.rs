@@ -67,11 +67,13 @@ impl Kit {
             directory.display(),
             language.name()
         );
+        // cargo runs in the project's directory, and its user does not.
+        let target_dir = compile.target_dir.as_deref().map(std::path::absolute).transpose()?;
         let component = screen::during(&what, || {
             project::build(&mut Project {
                 directory,
                 key: &key,
-                target_dir: compile.target_dir.as_deref(),
+                target_dir: target_dir.as_deref(),
                 detail: Detail::Problems,
                 names: if compile.strip_names {
                     Names::Stripped

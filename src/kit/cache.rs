@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use super::screen;
 
-/// A JavaScript or Python component takes some 30 MB compiled: the last dozen are enough to work with.
-const FILES_MAX: usize = 12;
+/// A Rust component takes one MB compiled, a JavaScript or Python one some 37 MB: enough for a day's work.
+const BYTES_MAX: u64 = 512 * 1024 * 1024;
 
 /// The directory, if it can be made, with the oldest files gone.
 pub(super) fn usable(directory: Option<&Path>) -> Option<PathBuf> {
@@ -19,22 +19,27 @@ pub(super) fn usable(directory: Option<&Path>) -> Option<PathBuf> {
         ));
         return None;
     }
-    prune(directory);
+    prune(directory, BYTES_MAX);
     Some(directory.to_owned())
 }
 
 /// Best effort: what cannot be read or removed stays.
-fn prune(directory: &Path) {
-    let mut files: Vec<(SystemTime, PathBuf)> = Vec::new();
+fn prune(directory: &Path, bytes_max: u64) {
+    let mut files: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
     for path in entries(directory).into_iter().flat_map(|folder| entries(&folder)) {
-        if let Ok(written) = fs::metadata(&path).and_then(|metadata| metadata.modified()) {
-            files.push((written, path));
+        if let Ok(metadata) = fs::metadata(&path)
+            && let Ok(written) = metadata.modified()
+        {
+            files.push((written, metadata.len(), path));
         }
     }
     files.sort();
-    let surplus = files.len().saturating_sub(FILES_MAX);
-    for (_, path) in files.into_iter().take(surplus) {
-        let _ = fs::remove_file(path);
+    let mut kept = 0;
+    for (_, bytes, path) in files.into_iter().rev() {
+        kept += bytes;
+        if kept > bytes_max {
+            let _ = fs::remove_file(path);
+        }
     }
 }
 
@@ -48,19 +53,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_dozen_is_kept() {
+    fn the_newest_files_are_kept_as_far_as_they_go() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("0123");
         fs::create_dir(&folder).unwrap();
-        for number in 0..FILES_MAX + 3 {
-            let file = fs::File::create(folder.join(format!("{number:02}.cwasm"))).unwrap();
-            let written = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(number as u64);
-            file.set_modified(written).unwrap();
+        for number in 0..5_u64 {
+            let path = folder.join(format!("{number}.cwasm"));
+            fs::write(&path, [0; 10]).unwrap();
+            let written = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(number);
+            fs::File::options()
+                .write(true)
+                .open(&path)
+                .unwrap()
+                .set_modified(written)
+                .unwrap();
         }
         assert_eq!(usable(Some(root.path())), Some(root.path().to_owned()));
+        assert_eq!(entries(&folder).len(), 5);
+        prune(root.path(), 20);
         let mut kept = entries(&folder);
         kept.sort();
-        assert_eq!(kept.len(), FILES_MAX);
-        assert!(kept[0].ends_with("03.cwasm"));
+        assert_eq!(kept, ["3.cwasm", "4.cwasm"].map(|name| folder.join(name)));
     }
 }

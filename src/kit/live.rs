@@ -10,8 +10,7 @@ use tidegate_contract::case::{Exchange, Found};
 use tidegate_contract::replay::Outcome;
 
 use super::ask::Asked;
-use super::watch::Watched;
-use crate::domain::run::{Fault, Next, Request, Response, Step};
+use crate::domain::run::{Next, Request, Response, Step};
 use crate::ports::{Call, CallError, Clock, Refusal, Vendor};
 
 /// Longest that one `wait-ms` may ask for, as in the gateway.
@@ -24,7 +23,8 @@ pub(super) enum End {
     Done,
     /// It would go on, but was asked to stop here.
     Cut,
-    Fault(Fault),
+    /// Which is in what was found.
+    Fault,
     Failed(CallError),
     /// It asked for what may not be sent.
     Refused(Refusal),
@@ -59,7 +59,7 @@ pub(super) struct Live<'a> {
 }
 
 impl Live<'_> {
-    pub(super) async fn run(&self, subject: &Watched<'_>, witness: &mut dyn Witness) -> Ran {
+    pub(super) async fn run(&self, subject: &dyn Subject, witness: &mut dyn Witness) -> Ran {
         let mut ran = Ran {
             end: End::Done,
             exchanges: Vec::new(),
@@ -75,8 +75,8 @@ impl Live<'_> {
             let step = match outcome {
                 Ok(Ok(step)) => step,
                 Ok(Err(fault)) => {
-                    ran.found.fault = Some(fault.clone());
-                    ran.end = End::Fault(fault);
+                    ran.found.fault = Some(fault);
+                    ran.end = End::Fault;
                     return ran;
                 }
                 Err(failure) => {
@@ -85,12 +85,12 @@ impl Live<'_> {
                 }
             };
             gather(&mut ran.found, &step);
+            if is_stalled(&call, &step, &ran) {
+                ran.end = End::Stalled;
+                return ran;
+            }
             match self.answer(&step, &mut ran, witness).await {
                 Ok(responses) => {
-                    if is_stalled(&call, &step, &ran) {
-                        ran.end = End::Stalled;
-                        return ran;
-                    }
                     call = Call::Advance {
                         state: step.state,
                         responses,
@@ -149,12 +149,12 @@ impl Ran {
     }
 }
 
-/// Did the step ask for what was just answered, from the state that it was called with?
+/// Does the step ask for what was just answered, from the state that it was called with?
 fn is_stalled(call: &Call, step: &Step, ran: &Ran) -> bool {
     let (Call::Advance { state, .. }, Next::Send(requests)) = (call, &step.next) else {
         return false;
     };
-    let before = ran.exchanges.iter().rev().nth(1);
+    let before = ran.exchanges.last();
     let before = before.map(|exchanges| exchanges.iter().map(|exchange| &exchange.request));
     *state == step.state && before.is_some_and(|before| before.eq(requests.iter()))
 }
@@ -171,3 +171,6 @@ fn gather(found: &mut Found, step: &Step) {
         found.memo.clone_from(&step.memo);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,3 +84,31 @@ impl Visit for Fields {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn logged(log: impl FnOnce()) -> Vec<String> {
+        let lines = Lines::default();
+        let subscriber = tracing_subscriber::registry().with(Listener(lines.clone()));
+        tracing::subscriber::with_default(subscriber, log);
+        lines.take()
+    }
+
+    #[test]
+    fn what_an_element_says_is_kept_and_nothing_else() {
+        let lines = logged(|| {
+            tracing::warn!(element = "x", line = "odd page", "element says");
+            tracing::info!("compiled");
+            tracing::debug!(target: "hyper", line = "not ours", "element says");
+        });
+        assert_eq!(lines, ["warn: odd page"]);
+    }
+
+    #[test]
+    fn lines_that_nobody_takes_are_bounded() {
+        let lines = logged(|| (0..LINES_MAX + 5).for_each(|_| tracing::info!(line = "x", "element says")));
+        assert_eq!(lines.len(), LINES_MAX);
+    }
+}

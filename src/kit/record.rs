@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{anyhow, bail, ensure};
 use tidegate_contract::case::files::CaseFile;
-use tidegate_contract::case::{Case, Exchange, FORMAT, Failure, Found, MadeBy};
+use tidegate_contract::case::{Case, Exchange, Failure, Found, MadeBy};
 use tidegate_contract::run::{Request, Response, Run};
 use tidegate_contract::{expect, replay};
 
@@ -15,7 +15,7 @@ use super::live::End;
 use super::run::Trial;
 use super::scrub::Scrubber;
 use super::show::{self, Depth};
-use super::{Kit, Verdict};
+use super::{Kit, Verdict, screen};
 
 /// Headers of an answer that are left out of cases: one differs with every recording, the other is a secret.
 const HEADERS_LEFT_OUT: [&str; 2] = ["date", "set-cookie"];
@@ -32,7 +32,7 @@ impl Kit {
         let case = case(&trial, &arguments.name, &scrubber)?;
         check_replay(&trial, &case, &scrubber)?;
         check_secrets(&case, &scrubber)?;
-        let steps = case.exchanges.len();
+        let requests = case.exchanges.iter().flatten().count();
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory)?;
         }
@@ -46,8 +46,8 @@ impl Kit {
             self.out,
             "wrote {}: {}, without {}. Look at it before you commit it: the records are your account's.",
             path.display(),
-            super::screen::count(steps, "exchange"),
-            super::screen::count(trial.asked.secrets.len(), "secret"),
+            screen::count(requests, "request"),
+            screen::count(trial.asked.secrets.len(), "secret"),
         )?;
         Ok(verdict)
     }
@@ -83,35 +83,28 @@ fn case(trial: &Trial, name: &str, scrubber: &Scrubber) -> anyhow::Result<Case> 
     let element = trial.subject.examined.element();
     let failure = match &trial.ran.end {
         End::Failed(failure) => Some(Failure {
-            code: "failed".into(),
+            code: failure.code().into(),
             message: failure.to_string(),
         }),
         _ => None,
     };
     let exchanges = trial.ran.exchanges.iter();
-    let mut case = Case {
-        format: FORMAT,
-        name: name.to_owned(),
-        source: Some(format!(
-            "recorded {} from the vendor: {}",
-            trial.asked.run.now,
-            show::operation(&trial.asked.run.operation)
-        )),
-        made_by: Some(MadeBy {
-            element: element.manifest.key.clone(),
-            version: element.manifest.version.clone(),
-            digest: trial.subject.digest.to_string(),
-        }),
-        same_records_as: None,
-        run: scrubbed_run(&trial.asked.run, scrubber)?,
-        state: None,
-        exchanges: exchanges
-            .map(|step| step.iter().map(|exchange| scrubbed(exchange, scrubber)).collect())
-            .collect(),
-        cut: matches!(trial.ran.end, End::Cut),
-        expect: None,
-        failure,
-    };
+    let mut case = Case::new(name, scrubbed_run(&trial.asked.run, scrubber)?);
+    case.source = Some(format!(
+        "recorded {} from the vendor: {}",
+        trial.asked.run.now,
+        show::operation(&trial.asked.run.operation)
+    ));
+    case.made_by = Some(MadeBy {
+        element: element.manifest.key.clone(),
+        version: element.manifest.version.clone(),
+        digest: trial.subject.digest.to_string(),
+    });
+    case.exchanges = exchanges
+        .map(|step| step.iter().map(|exchange| scrubbed(exchange, scrubber)).collect())
+        .collect();
+    case.cut = matches!(trial.ran.end, End::Cut);
+    case.failure = failure;
     if case.failure.is_none() {
         let replayed = replay(&trial.subject.examined, &case);
         case.expect = replayed.snapshot().cloned();

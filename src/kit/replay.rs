@@ -19,6 +19,9 @@ use super::{Kit, Verdict};
 /// Directories above the file in which a project is looked for.
 const PARENTS_MAX: usize = 8;
 
+/// Codes of failures that no call shows by itself: the gateway judged what the step asked for.
+const STOPPED_BY_THE_GATEWAY: [&str; 3] = ["request-refused", "stalled", "too-long"];
+
 impl Kit {
     pub(super) fn replay(&mut self, arguments: &Replay) -> anyhow::Result<Verdict> {
         let file = CaseFile::load(&arguments.file).map_err(anyhow::Error::msg)?;
@@ -104,6 +107,10 @@ impl Kit {
         let failed = replayed.failure.is_some();
         let words = match (&case.failure, failed) {
             (Some(kept), true) => format!("it fails as it did when the file was kept ({})", in_words(kept)),
+            (Some(kept), false) if STOPPED_BY_THE_GATEWAY.contains(&kept.code.as_str()) => format!(
+                "the step comes out as above; it was the gateway that ended the run there ({})",
+                in_words(kept)
+            ),
             (Some(kept), false) => format!(
                 "it does not fail any more as it did when the file was kept ({})",
                 in_words(kept)

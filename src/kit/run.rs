@@ -91,7 +91,7 @@ impl Kit {
             End::Done => "the run is done".into(),
             End::Cut => "the run would go on; it was asked to stop here (--max-pages)".into(),
             // Shown with its step.
-            End::Fault(_) => "the run ended in the fault above".into(),
+            End::Fault => "the run ended in the fault above".into(),
             End::Failed(failure) => format!("the run failed: {failure}"),
             End::Refused(refusal) => format!("the run asked for what it may not send: {refusal}"),
             End::Stalled => "the run sent the same requests from the same state twice: it is going in circles".into(),

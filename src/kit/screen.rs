@@ -102,11 +102,7 @@ impl Table {
             .map(|column| cells(column).map(|cell| cell.chars().count()).max().unwrap_or(0))
             .collect();
         let to_the_right: Vec<bool> = (0..columns)
-            .map(|column| {
-                cells(column)
-                    .skip(1)
-                    .all(|cell| cell.starts_with(|c: char| c.is_ascii_digit()))
-            })
+            .map(|column| cells(column).skip(1).all(is_number))
             .collect();
         let mut text = String::new();
         for row in &self.rows {
@@ -125,6 +121,11 @@ impl Table {
         }
         text
     }
+}
+
+/// `-` stands for a number that there is not.
+fn is_number(cell: &str) -> bool {
+    cell == "-" || cell.starts_with(|c: char| c.is_ascii_digit())
 }
 
 #[cfg(test)]

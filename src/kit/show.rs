@@ -1,6 +1,7 @@
 //! Runs in words: operations, requests, answers, records, outcomes. For everything that shows a run.
 //! Must not show a secret: none gets here, requests have placeholders.
 
+use serde_json::Value;
 use tidegate_contract::record::{Moment, Record};
 use tidegate_contract::replay::Outcome;
 use tidegate_contract::run::{Fault, Next, Operation, Remedy, Request, Response, Step, Window};
@@ -48,7 +49,7 @@ pub(super) fn operation(operation: &Operation) -> String {
                 text.push_str(&window_words(window));
             }
             if let Some(filter) = &args.filter {
-                text.push_str(&format!(" where {filter}"));
+                text.push_str(&format!(" where {}", filter_words(filter)));
             }
             for (name, value) in &args.parameters {
                 text.push_str(&format!(" {name}={value}"));
@@ -57,6 +58,34 @@ pub(super) fn operation(operation: &Operation) -> String {
             text
         }
     }
+}
+
+/// As the hub's where clause is written; what has no form of it as JSON.
+fn filter_words(filter: &Value) -> String {
+    let op = filter.get("op").and_then(Value::as_str).unwrap_or_default();
+    let field = || filter.get("field").and_then(Value::as_str).unwrap_or_default();
+    let list = |key: &str| filter.get(key).and_then(Value::as_array);
+    match (op, list("terms"), list("values")) {
+        ("and" | "or", Some(terms), _) => {
+            let terms: Vec<String> = terms.iter().map(filter_words).collect();
+            format!("({})", terms.join(&format!(" {op} ")))
+        }
+        ("in", _, Some(values)) => {
+            let values: Vec<String> = values.iter().map(value_words).collect();
+            format!("{} in ({})", field(), values.join(", "))
+        }
+        ("is-null", ..) => format!("{} is null", field()),
+        _ => match filter.get("value") {
+            Some(value) => format!("{} {op} {}", field(), value_words(value)),
+            None => filter.to_string(),
+        },
+    }
+}
+
+fn value_words(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), |text| format!("'{text}'"))
 }
 
 fn window_words(window: &Window) -> String {
@@ -198,6 +227,12 @@ mod tests {
         let window = list(json!({"window": {"fromMs": 0}, "parameters": [["fields", "a,b"]]}));
         let expected = "list contacts changed since 1970-01-01T00:00:00.000Z fields=a,b, 100 a page";
         assert_eq!(operation(&window), expected);
+        let filter = list(json!({"filter": {"op": "and", "terms": [
+            {"op": ">=", "field": "a", "value": 1}, {"op": "in", "field": "b", "values": ["x", "y"]},
+            {"op": "is-null", "field": "c"}, {"op": "new"},
+        ]}}));
+        let expected = r#"list contacts where (a >= 1 and b in ('x', 'y') and c is null and {"op":"new"}), 100 a page"#;
+        assert_eq!(operation(&filter), expected);
     }
 
     #[test]

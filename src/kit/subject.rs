@@ -50,8 +50,6 @@ pub(super) struct Subject {
     pub(super) examined: Examined,
     /// As the gateway would know it: of the whole file, cases included.
     pub(super) digest: Digest,
-    /// Of the whole file.
-    pub(super) bytes: usize,
     pub(super) cases: Vec<Named>,
     /// How it was found, for people.
     pub(super) shown: String,
@@ -84,7 +82,6 @@ impl Kit {
         Ok(Subject {
             examined: self.examine(&component, &shown)?,
             digest: Digest(Sha256::digest(&component).into()),
-            bytes: component.len(),
             cases,
             shown,
             project,
@@ -185,6 +182,11 @@ fn carried(component: &[u8]) -> anyhow::Result<Vec<Named>> {
     Ok(section::read_cases(component)?.into_iter().map(named).collect())
 }
 
+/// The gateway would not take it, and says why.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Refused(pub(super) String);
+
 fn refusal(shown: &str, error: &LoadError) -> anyhow::Error {
     let mut words = error.to_string();
     let mut source = std::error::Error::source(error);
@@ -193,7 +195,7 @@ fn refusal(shown: &str, error: &LoadError) -> anyhow::Error {
         words.push_str(&error.to_string());
         source = error.source();
     }
-    anyhow::anyhow!("{shown} is refused, as the gateway would: {words}")
+    anyhow::Error::new(Refused(format!("{shown} is refused: {words}")))
 }
 
 /// When the youngest file was written that a component is made of. None: there is none that tells.

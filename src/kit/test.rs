@@ -92,6 +92,7 @@ impl Kit {
             case.failure = None;
             CaseFile { path, case }.save().map_err(anyhow::Error::msg)?;
             report.outcome = Outcome::Updated;
+            report.problems.clear();
         }
         if report.outcome == Outcome::Failed {
             report.log = log;
@@ -115,8 +116,9 @@ impl Kit {
             })?;
             return Ok(verdict);
         }
+        let width = reports.iter().map(|report| report.name.chars().count()).max();
         for report in reports {
-            write!(self.out, "{}", in_words(report))?;
+            write!(self.out, "{}", in_words(report, width.unwrap_or(0)))?;
         }
         let mut parts = vec![format!("{passed} passed"), format!("{failed} failed")];
         if updated > 0 {
@@ -177,7 +179,7 @@ fn compare(expected: &Found, found: &Found) -> Option<Differences> {
     (!differences.is_empty()).then_some(differences)
 }
 
-fn in_words(report: &Report) -> String {
+fn in_words(report: &Report, width: usize) -> String {
     let mark = match report.outcome {
         Outcome::Passed => "ok     ",
         Outcome::Failed => "FAILED ",
@@ -185,7 +187,7 @@ fn in_words(report: &Report) -> String {
     };
     let steps = screen::count(report.steps as usize, "step");
     let records = screen::count(report.records, "record");
-    let mut text = format!("  {mark} {:<24} {steps}, {records}\n", report.name);
+    let mut text = format!("  {mark} {:<width$}  {steps}, {records}\n", report.name);
     let mut lines: Vec<String> = report.problems.clone();
     if let Some(differences) = &report.differences {
         lines.extend(differences.to_string().lines().map(str::to_owned));
@@ -228,7 +230,7 @@ mod tests {
             (named(json!({})), &failed, "step 0: the element trapped: unreachable"),
         ] {
             let report = judge(&named, replayed);
-            let text = in_words(&report);
+            let text = in_words(&report, 10);
             assert!(text.contains(expected), "{text}");
             assert_eq!(report.outcome == Outcome::Passed, expected.is_empty(), "{text}");
         }

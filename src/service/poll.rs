@@ -95,6 +95,8 @@ struct Poll<'a> {
     reread: Option<Reread>,
     /// Set while the run's first pages are recorded.
     recorder: Option<Recorder>,
+    /// Some record of the run was updated after the poll began.
+    leaves_records: bool,
 }
 
 impl Gateway {
@@ -240,6 +242,7 @@ impl Gateway {
             _held: held,
             reread: on_probation.then(Reread::default),
             recorder,
+            leaves_records: false,
         };
         Ok((poll, runner))
     }
@@ -270,8 +273,11 @@ impl Gateway {
             let interval = Duration::from_millis(instance.events.refresh_interval_ms);
             poll_backoff(state.failures, interval, self.jitter()).max(verdict.wait.min(DELAY_MAX))
         });
-        if verdict.anew || state.failures >= FAILURES_BEFORE_ANEW {
-            state.continuation = None;
+        if (verdict.anew || state.failures >= FAILURES_BEFORE_ANEW)
+            && let Some(continuation) = state.continuation.take()
+        {
+            // The pages before it are in: a run that begins anew need not read them again.
+            keep_checkpoint(&mut state, &continuation.progress.checkpoint);
         }
         if verdict.drop_checkpoint {
             state.checkpoint = None;
@@ -393,13 +399,15 @@ impl Poll<'_> {
         } = step;
         self.progress.records += records.len() as u64;
         problems.into_iter().for_each(|problem| self.add_problem(problem));
-        if checkpoint.is_some() {
-            self.progress.checkpoint = checkpoint;
-        }
         if self.poller.filter_by_current_date {
             self.rules.not_after = Some(self.progress.vendor_started.unwrap_or(self.progress.started));
         }
         let records: Vec<Dated> = records.into_iter().map(|record| self.date(record)).collect();
+        // What is left to the next poll must not lie behind its checkpoint.
+        self.leaves_records |= records.iter().any(|dated| self.rules.leaves_out(dated));
+        if checkpoint.is_some() && !self.leaves_records {
+            self.progress.checkpoint = checkpoint;
+        }
         let newest = records.iter().filter_map(|dated| dated.updated).max();
         self.progress.newest = self.progress.newest.max(newest);
         let mut records = fold(records);
@@ -449,6 +457,8 @@ impl Poll<'_> {
         state.revision += 1;
         state.next_sequence += planned.events;
         if let Place::End(continuation) = place {
+            // The run gets on, and what comes is counted from here.
+            state.failures = 0;
             let progress = self.progress.clone();
             state.continuation = continuation.map(|continuation| Continuation {
                 progress,
@@ -490,10 +500,7 @@ impl Poll<'_> {
         state.watermark = Some(watermark::advance(state.watermark, progress));
         state.baselined = true;
         state.projection = self.rules.projection;
-        if progress.checkpoint.is_some() {
-            state.checkpoint.clone_from(&progress.checkpoint);
-        }
-        state.failures = 0;
+        keep_checkpoint(state, &progress.checkpoint);
         state.due = Some(schedule::next_due(state.due, interval, now));
         info!(
             records = progress.records,
@@ -530,6 +537,13 @@ impl Poll<'_> {
         if !said && problems.len() < PROBLEMS_MAX {
             problems.push(problem);
         }
+    }
+}
+
+/// An empty checkpoint clears the one that is kept.
+fn keep_checkpoint(state: &mut ResourceState, checkpoint: &Option<Vec<u8>>) {
+    if let Some(checkpoint) = checkpoint {
+        state.checkpoint = Some(checkpoint.clone()).filter(|checkpoint| !checkpoint.is_empty());
     }
 }
 

@@ -78,15 +78,16 @@ impl Gateway {
                 secrets.insert(property.key.clone(), text.clone());
             }
         }
-        let told = Told::of(manifest, |property| {
-            let value = instance.configuration.get(&property.key).cloned();
-            value.or_else(|| set_by_operator(property).map(|text| Value::from(text.expose())))
-        });
-        let grants = told.grants(manifest, secrets);
+        let value = |property: &Property| {
+            let own = instance.configuration.get(&property.key).cloned();
+            own.or_else(|| set_by_operator(property).map(|text| Value::from(text.expose())))
+        };
+        let told = Told::of(manifest, value, secrets);
+        let origin = xxh3_64(Value::Object(told.plain.clone()).to_string().as_bytes());
         Ok(Reach {
-            configuration: told.for_element(&grants),
-            grants: Arc::new(grants),
-            origin: xxh3_64(Value::Object(told.configuration).to_string().as_bytes()),
+            configuration: told.configuration(),
+            grants: Arc::new(told.grants),
+            origin,
             element,
         })
     }

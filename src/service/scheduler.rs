@@ -42,10 +42,11 @@ impl Running {
         self.with(|state| state.running.contains_key(key))
     }
 
-    /// Asks for a poll whatever the due time; one that runs already is not queued behind.
+    /// Asks for a poll whatever the due time. One that runs already may be at its end, and not know what happened since:
+    /// another one follows it.
     pub(crate) fn want(&self, key: ResourceKey) {
         self.with(|state| {
-            if !state.running.contains_key(&key) && !state.wanted.contains(&key) {
+            if !state.wanted.contains(&key) {
                 state.wanted.push_back(key);
             }
         });
@@ -78,7 +79,9 @@ impl Running {
     /// The first wish that may be fulfilled now.
     fn next_wanted(&self, full: &HashSet<InstanceId>) -> Option<ResourceKey> {
         self.with(|state| {
-            let place = state.wanted.iter().position(|key| !full.contains(&key.instance))?;
+            let running = &state.running;
+            let may_run = |key: &ResourceKey| !full.contains(&key.instance) && !running.contains_key(key);
+            let place = state.wanted.iter().position(may_run)?;
             state.wanted.remove(place)
         })
     }

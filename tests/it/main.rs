@@ -10,6 +10,7 @@ mod changes;
 mod docs;
 mod elements;
 mod hub;
+mod hubspot;
 mod misbehave;
 mod restart;
 mod seeds;

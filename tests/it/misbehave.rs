@@ -21,6 +21,9 @@ use crate::support::{SOON, Stage, assert_no_gap};
 /// Longest wait for all modes: ten thousand steps take a while on a machine that is busy with other tests.
 const ALL_DONE: Duration = Duration::from_secs(300);
 
+/// As `engine::trust` has it.
+const BREACHES_BEFORE_QUARANTINE: usize = tidegate::engine::trust::BREACHES_MAX as usize;
+
 /// What the poll's report says.
 #[derive(Debug)]
 enum Expected {
@@ -74,8 +77,10 @@ fn expected(mode: Mode) -> Expected {
         Mode::IdTwice => fails("contract", "id of items `1` comes twice in a step"),
         Mode::EmptyBody => fails("contract", "item 0 has no body and is not deleted"),
         Mode::BodyNotAnObject => fails("contract", "the body of item 0 is not one JSON object"),
-        // Not yet found: nobody parses the body of a record.
-        Mode::GarbageBody => Succeeds,
+        Mode::GarbageBody => fails(
+            "contract",
+            "the body of item 0 is not one JSON object: key must be a string",
+        ),
 
         Mode::NoRequest => fails("contract", "a step sends 0 requests"),
         Mode::TooManyRequests => fails("contract", "a step sends 17 requests"),
@@ -179,40 +184,126 @@ fn judge(mode: Mode, report: &Value) {
     }
 }
 
+/// One instance of each of these modes polls into it; meanwhile the neighbour has changes, and the API is called.
+async fn run_into(stage: &Stage, vendor: &str, modes: &[Mode], rounds: &mut usize) {
+    let company = stage.vendor().ids("Companies")[1];
+    let mut pending = HashMap::new();
+    for mode in modes {
+        pending.insert(create(stage, vendor, *mode).await, *mode);
+    }
+    let deadline = Instant::now() + ALL_DONE;
+    while !pending.is_empty() {
+        assert!(Instant::now() < deadline, "no report of {pending:?}");
+        *rounds += 1;
+        let change = json!({"phone": rounds.to_string()});
+        stage.vendor().update("Companies", company, change).unwrap();
+        let events = stage.receiver.wait_for(*rounds, SOON).await.unwrap();
+        assert_eq!(events.len(), *rounds);
+        for id in pending.keys().copied().collect::<Vec<_>>() {
+            if let Some(report) = report(stage, id).await {
+                let mode = pending.remove(&id).unwrap();
+                judge(mode, &report);
+                assert_kept(stage, id, mode).await;
+            }
+        }
+    }
+}
+
+/// What went into a step that the element is to blame for is kept.
+async fn assert_kept(stage: &Stage, id: u64, mode: Mode) {
+    let kept = failures(stage, id).await;
+    match expected(mode) {
+        Expected::Fails {
+            code, blame: "element", ..
+        } => {
+            assert_eq!(kept.len(), 1, "{mode:?}: {kept:?}");
+            assert_eq!(kept[0]["code"], code, "{mode:?}: {kept:?}");
+        }
+        _ => assert!(kept.is_empty(), "{mode:?}: {kept:?}"),
+    }
+}
+
+async fn failures(stage: &Stage, id: u64) -> Vec<Value> {
+    let path = format!("/instances/{id}/failures");
+    let kept = stage.gateway.expect(Method::GET, &path, None).await.unwrap();
+    kept.as_array().unwrap().clone()
+}
+
+/// A poll that ends well, so that the element is not thought to break for everybody.
+async fn poll_well(stage: &Stage, good: u64) {
+    let path = format!("/instances/{good}/polls");
+    let before = report(stage, good).await;
+    stage.gateway.expect(Method::POST, &path, None).await.unwrap();
+    let later =
+        |polls: &[Value]| polls[0]["last"]["outcome"] == "succeeded" && Some(&polls[0]["last"]) != before.as_ref();
+    stage.polls_until(good, later).await;
+}
+
 #[tokio::test]
 async fn whatever_an_element_does_its_poll_says_so_and_nobody_else_feels_it() {
     let stage = stage().await;
     stage.vendor().seed_companies(5);
     let neighbour = stage.create_and_baseline(&stage.body(json!({})).to_string()).await;
-    let company = stage.vendor().ids("Companies")[1];
-
     let vendor = vendor().await;
-    let mut pending = HashMap::new();
-    for mode in Mode::ALL.iter().copied() {
-        pending.insert(create(&stage, &vendor, mode).await, mode);
-    }
+    let good = create(&stage, &vendor, Mode::Records).await;
     let mut rounds = 0;
-    let deadline = Instant::now() + ALL_DONE;
-    while !pending.is_empty() {
-        assert!(Instant::now() < deadline, "no report of {pending:?}");
-        // Each round is a poll of the neighbour with one event, and calls of the API.
-        rounds += 1;
-        let change = json!({"phone": rounds.to_string()});
-        stage.vendor().update("Companies", company, change).unwrap();
-        let events = stage.receiver.wait_for(rounds, SOON).await.unwrap();
-        assert_eq!(events.len(), rounds);
-        for id in pending.keys().copied().collect::<Vec<_>>() {
-            if let Some(report) = report(&stage, id).await {
-                judge(pending.remove(&id).unwrap(), &report);
-            }
-        }
+    // One more that breaks in a row, and the element would be quarantined.
+    for modes in Mode::ALL.chunks(BREACHES_BEFORE_QUARANTINE - 1) {
+        run_into(&stage, &vendor, modes, &mut rounds).await;
+        poll_well(&stage, good).await;
     }
     let polls = stage.polls_until(neighbour.id, |_| true).await;
     assert_eq!(polls[0]["failures"], 0, "{polls:#?}");
     assert_eq!(polls[0]["last"]["outcome"], "succeeded", "{polls:#?}");
     assert_no_gap(&stage.receiver.events());
     let log = stage.log();
-    // What the failing steps got is to be found under GET /instances/{id}/failures, once it is kept; it is judged here then.
     assert!(!log.contains("its-own-secret"), "a secret is in the log");
-    assert!(!log.contains("panicked"), "something panicked:\n{log}");
+    assert!(!log.contains("panicked at"), "something panicked:\n{log}");
+}
+
+#[tokio::test]
+async fn an_element_that_breaks_for_everybody_is_quarantined_and_its_failing_step_is_shown_again() {
+    let stage = stage().await;
+    let vendor = vendor().await;
+    let mut ids = Vec::new();
+    for _ in 0..BREACHES_BEFORE_QUARANTINE {
+        ids.push(create(&stage, &vendor, Mode::PanicInAdvance).await);
+    }
+    for id in &ids {
+        stage.polls_until(*id, |polls| polls[0]["last"]["code"] == "trap").await;
+    }
+    let versions = stage
+        .gateway
+        .expect(Method::GET, "/elements/misbehave/versions", None)
+        .await
+        .unwrap();
+    assert_eq!(versions[0]["state"], "quarantined", "{versions}");
+    assert!(
+        versions[0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("5 polls in a row broke"),
+        "{versions}"
+    );
+    assert_eq!(versions[0]["traps"], 5, "{versions}");
+    let late = create(&stage, &vendor, Mode::Records).await;
+    let polls = stage.polls_until(late, |polls| polls[0]["last"].is_object()).await;
+    assert_eq!(polls[0]["last"]["code"], "element-quarantined", "{polls:#?}");
+
+    let kept = failures(&stage, ids[0]).await;
+    let path = format!("/instances/{}/failures/{}", ids[0], kept[0]["id"].as_str().unwrap());
+    let case = stage.gateway.expect(Method::GET, &path, None).await.unwrap();
+    let file = stage.directory.path().join("failed.json");
+    std::fs::write(&file, case.to_string()).unwrap();
+    let replay = std::process::Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(["element", "replay"])
+        .arg(&file)
+        .arg("--component")
+        .arg(misbehave())
+        .env("XDG_CACHE_HOME", stage.directory.path())
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&replay.stdout);
+    assert!(shown.contains("it fails as it did when the file was kept"), "{shown}");
+    assert_eq!(replay.status.code(), Some(1), "it fails again: {shown}");
 }

@@ -60,6 +60,15 @@ impl Language {
             .map(|(name, _)| *name)
     }
 
+    /// Says why, where `what` cannot be tested; panics where this is CI, which has everything.
+    pub(crate) fn is_missing(self, what: &str) -> bool {
+        let Some(missing) = self.missing() else { return false };
+        let words = format!("{what}: there is no {missing}");
+        assert!(std::env::var_os("CI").is_none(), "{words}, and CI must have it");
+        eprintln!("SKIPPED {words}");
+        true
+    }
+
     pub(crate) fn template(self) -> Option<PathBuf> {
         (self != Self::Rust).then(|| root().join("src/kit/templates").join(self.name()))
     }
@@ -104,10 +113,7 @@ impl Project {
 
     /// The component; none, and a line that says why, where the language's tools are missing and this is no CI.
     pub(crate) fn build(&self) -> Option<PathBuf> {
-        if let Some(missing) = self.language.missing() {
-            let words = format!("{}: there is no {missing}", self.key);
-            assert!(std::env::var_os("CI").is_none(), "{words}, and CI must have it");
-            eprintln!("SKIPPED {words}");
+        if self.language.is_missing(&self.key) {
             return None;
         }
         let component = match self.language {

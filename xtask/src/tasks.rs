@@ -34,9 +34,9 @@ pub(crate) const TASKS: &[Task] = &[
     },
     Task {
         name: "elements",
-        about: "Compiles every element under plugins/ to target/elements/<key>.wasm. Fetches the compiler's\n\
-                WebAssembly target if it is missing. A gateway that runs with --elements-dir target/elements takes\n\
-                them from there.",
+        about: "Compiles every element under plugins/ to target/elements/<key>.wasm, and what tests load: those of\n\
+                tests/guests and examples/elements that are in Rust. Fetches the compiler's WebAssembly target if it is\n\
+                missing. A gateway that runs with --elements-dir target/elements takes them from there.",
         forwards: false,
         run: |_| {
             build_elements()

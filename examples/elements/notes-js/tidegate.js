@@ -305,7 +305,7 @@ export function parseJson(bytes) {
   const text = typeof bytes === 'string' ? bytes : decoder.decode(bytes);
   // Few documents hold so long a number, and looking at each is slow.
   if (!/\d{16}/.test(text)) return JSON.parse(text);
-  return JSON.parse(text, (_name, value, { source }) =>
+  return JSON.parse(text, (_name, value, { source } = {}) =>
     typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(source) ? BigInt(source) : value,
   );
 }
@@ -338,16 +338,28 @@ function write(value, depth) {
 
 function members(object, depth) {
   const written = [];
-  for (const name of sorted(Object.keys(object))) {
+  for (const [name, quotedName] of shapeOf(object)) {
     const value = write(object[name], depth);
-    if (value !== undefined) written.push(`${quoted(name)}:${value}`);
+    if (value !== undefined) written.push(quotedName + value);
   }
   return `{${written.join(',')}}`;
 }
 
+/** Records of a page mostly have the same names in the same order: they are sorted and quoted once. */
+const shapes = new Map();
+
+function shapeOf(object) {
+  const names = Object.keys(object);
+  const key = JSON.stringify(names);
+  if (!shapes.has(key)) shapes.set(key, sorted(names).map((name) => [name, `${quoted(name)}:`]));
+  return shapes.get(key);
+}
+
 function quoted(text) {
-  if (!text.isWellFormed()) throw new TypeError('a text with half a character (an unpaired surrogate) has no form in JSON');
-  return JSON.stringify(text);
+  const written = JSON.stringify(text);
+  // Only half a character is written so, unless the text itself has a backslash before a `ud`.
+  if (!written.includes('\\ud') || text.isWellFormed()) return written;
+  throw new TypeError('a text with half a character (an unpaired surrogate) has no form in JSON');
 }
 
 /** JavaScript sorts by UTF-16 units, which differs from code points where surrogates are. */

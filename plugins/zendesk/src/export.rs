@@ -42,7 +42,7 @@ pub(crate) struct Onward {
     /// None at the end.
     pub(crate) next: Option<Position>,
     /// Where a later run may go on.
-    pub(crate) reached: Option<At>,
+    pub(crate) reached: At,
 }
 
 impl Position {
@@ -51,7 +51,7 @@ impl Position {
         let latest = (now_ms.div_euclid(1_000) - START_AGE_SECONDS).max(0);
         match (resource.export, kept) {
             (Export::Cursor, Some(At::Cursor(cursor))) => Self::Cursor(Cursor::at(cursor)),
-            (Export::Time, Some(At::StartTime(start))) => Self::Start(start.clamp(0, latest)),
+            (_, Some(At::StartTime(start))) => Self::Start(start.clamp(0, latest)),
             _ => Self::Start(from_ms.div_euclid(1_000).clamp(0, latest)),
         }
     }
@@ -105,8 +105,9 @@ impl Position {
         let after = page.get("after_cursor").and_then(|cursor| cursor.as_str());
         let Some(after) = after.filter(|after| !after.is_empty()) else {
             if ends {
-                // Nothing new, and nothing said: where this page was asked for is where the next is.
-                let reached = before.token().map(|token| At::Cursor(token.to_owned()));
+                // Nothing new, and nothing said: where this page was asked for is where the next is. The end of the poll
+                // would be too late, for what changed in its last minute was left out.
+                let reached = self.here();
                 return Ok(Onward { next: None, reached });
             }
             return Err(broken(
@@ -117,8 +118,15 @@ impl Position {
         let next = if ends { None } else { before.next(Some(&after))? };
         Ok(Onward {
             next: next.map(Self::Cursor),
-            reached: Some(At::Cursor(after.into_owned())),
+            reached: At::Cursor(after.into_owned()),
         })
+    }
+
+    fn here(&self) -> At {
+        match self {
+            Self::Start(start) => At::StartTime(*start),
+            Self::Cursor(cursor) => At::Cursor(cursor.token().unwrap_or_default().to_owned()),
+        }
     }
 
     fn time_onward(&self, page: &Page<'_>, ends: bool, asked: Asked<'_>) -> Result<Onward, Fault> {
@@ -151,7 +159,7 @@ impl Position {
         Ok(Onward {
             next: (!ends).then_some(Self::Start(end)),
             // Never back: an answer that is older than what was read would be read again for nothing.
-            reached: Some(At::StartTime(end.max(start))),
+            reached: At::StartTime(end.max(start)),
         })
     }
 }

@@ -159,14 +159,12 @@ impl<'r> Session<'r> {
         )?;
         let onward = position.onward(export.resource(), &read.envelope, asked)?;
         if export.purpose == Purpose::Records {
-            step.checkpoint = onward.reached.map(|at| {
-                let checkpoint = Checkpoint {
-                    site: self.settings.site.clone(),
-                    resource: export.resource().name.to_owned(),
-                    at,
-                };
-                checkpoint.to_bytes()
-            });
+            let checkpoint = Checkpoint {
+                site: self.settings.site.clone(),
+                resource: export.resource().name.to_owned(),
+                at: onward.reached,
+            };
+            step.checkpoint = Some(checkpoint.to_bytes());
         }
         Ok(match onward.next {
             Some(next) => self.ask_export(export, next, step),

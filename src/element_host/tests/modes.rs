@@ -56,8 +56,9 @@ fn expected(mode: Mode) -> Expected {
         Mode::IdTwice => Breaks("id of items `1` comes twice in a step"),
         Mode::EmptyBody => Breaks("item 0 has no body and is not deleted"),
         Mode::BodyNotAnObject => Breaks("the body of item 0 is not one JSON object"),
-        // The host does not parse bodies: it would cost more than the call.
-        Mode::GarbageBody => Done,
+        Mode::GarbageBody => {
+            Breaks("the body of item 0 is not one JSON object: key must be a string at line 1 column 2")
+        }
 
         Mode::NoRequest => Breaks("a step sends 0 requests; expected 1 to 16"),
         Mode::TooManyRequests => Breaks("a step sends 17 requests; expected 1 to 16"),

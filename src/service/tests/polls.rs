@@ -156,6 +156,70 @@ async fn a_poll_that_failed_three_times_in_a_row_starts_anew() {
 }
 
 #[tokio::test]
+async fn a_long_run_that_stumbles_at_many_pages_gets_to_its_end() {
+    let harness = Harness::new();
+    let key = harness.create_baselined().await;
+    let pages = |stumbles_at: usize| {
+        let pages = (0..6).map(|place| {
+            if place == stumbles_at {
+                fault(RETRY)
+            } else {
+                page([record(&place.to_string(), 1)])
+            }
+        });
+        pages.collect::<Vec<_>>()
+    };
+    for stumble in 1..6 {
+        harness.element.script("accounts", pages(stumble));
+        harness.poll(&key).await;
+        assert_eq!(harness.state(&key).await.failures, 1);
+    }
+    harness.element.script("accounts", pages(6));
+    harness.element.calls();
+    harness.poll(&key).await;
+    assert_eq!(harness.element.called(), ["accounts 5"]);
+    assert_eq!(harness.events(key.instance).await.len(), 6);
+}
+
+#[tokio::test]
+async fn a_run_that_begins_anew_goes_on_from_the_checkpoint_of_its_last_page() {
+    let harness = Harness::new();
+    let key = harness.create_baselined().await;
+    let first = page([record("1", 1)]).with_checkpoint("after page one");
+    harness.element.script("accounts", vec![first, fault(RETRY)]);
+    for _ in 0..3 {
+        harness.poll(&key).await;
+    }
+    harness.element.calls();
+    harness.poll(&key).await;
+    let list = harness.element.calls().remove(0).list;
+    assert_eq!(list.checkpoint.as_deref(), Some(&b"after page one"[..]));
+}
+
+#[tokio::test]
+async fn a_checkpoint_does_not_pass_what_is_left_to_the_next_poll() {
+    let harness = Harness::new();
+    let key = accounts(
+        harness
+            .create(serde_json::json!({"event.poller.configuration": {
+                "accounts": {"url": "/hubs/demo/accounts", "filterByCurrentDate": true}}}))
+            .await,
+    );
+    let later = harness.clock.time().plus(Duration::from_hours(1));
+    let pages = vec![
+        page([record("1", 1)]).with_checkpoint("one"),
+        page([record("2", 1).updated(later)]).with_checkpoint("two"),
+        page([record("3", 1)]).with_checkpoint("three"),
+    ];
+    harness.element.script("accounts", pages);
+    harness.poll(&key).await;
+    assert_eq!(harness.state(&key).await.checkpoint.as_deref(), Some(&b"one"[..]));
+    harness.element.script("accounts", vec![page([]).with_checkpoint("")]);
+    harness.poll(&key).await;
+    assert_eq!(harness.state(&key).await.checkpoint, None, "an empty one clears it");
+}
+
+#[tokio::test]
 async fn a_poll_that_keeps_failing_is_tried_ever_more_rarely_but_every_hour() {
     for (dice, jitter) in [(0, 0.8), (u32::MAX, 1.2)] {
         let harness = Harness::new();

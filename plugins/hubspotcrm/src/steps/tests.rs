@@ -313,3 +313,41 @@ fn a_state_of_another_run_begins_anew() {
     let fault = advance(&run(Operation::Check), State::Asked, &[]).unwrap_err();
     assert_eq!(fault.code, "response-missing");
 }
+
+/// A vendor whose records change while it is read: before each search, some of those already given are changed again.
+#[test]
+fn what_changes_while_a_run_reads_hides_no_other_record() {
+    let run = run(Operation::List(list("contacts", 3)));
+    let mut modified: Vec<(u64, i64)> = (1..=20).map(|number| (number, 10)).collect();
+    let (mut step, mut given) = (begin(&run).unwrap(), Vec::new());
+    for clock in 11.. {
+        let (request, state) = asked(step);
+        let above = filter_value(&request, "hs_object_id").unwrap_or(0);
+        let from = filter_value(&request, "lastmodifieddate").unwrap();
+        let mut found: Vec<u64> = modified
+            .iter()
+            .filter(|(number, at)| *number > above && *at >= i64::try_from(from).unwrap())
+            .map(|(number, _)| *number)
+            .collect();
+        found.truncate(3);
+        step = advance(&run, state, &[Response::new(request.id, 200, page(&found, None))]).unwrap();
+        given.extend(ids(&step));
+        for (number, at) in &mut modified {
+            if given.contains(&number.to_string()) {
+                *at = clock;
+            }
+        }
+        if step.next == Next::Done {
+            break;
+        }
+    }
+    let all: Vec<String> = (1..=20).map(|number: u64| number.to_string()).collect();
+    assert_eq!(given, all);
+}
+
+fn filter_value(request: &Request, property: &str) -> Option<u64> {
+    let body = body(request);
+    let filters = body["filterGroups"][0]["filters"].as_array()?;
+    let filter = filters.iter().find(|filter| filter["propertyName"] == property)?;
+    filter["value"].as_str()?.parse().ok()
+}

@@ -43,6 +43,11 @@ fn a_run_begins_where_the_last_one_ended_else_at_its_window() {
         Position::Start(7)
     );
     assert_eq!(
+        first("users", Some(At::StartTime(7)), 5_000),
+        Position::Start(7),
+        "of an account that had none"
+    );
+    assert_eq!(
         first("organizations", Some(cursor("x")), 5_000),
         Position::Start(5),
         "of no use here"
@@ -96,7 +101,7 @@ fn a_cursor_leads_from_page_to_page_until_the_end_of_the_stream() {
     let first = Position::Start(0);
     let page = json!({"tickets": [], "after_cursor": "a", "end_of_stream": false});
     let way = onward(&first, "tickets", page).unwrap();
-    assert_eq!(way.reached, Some(cursor("a")));
+    assert_eq!(way.reached, cursor("a"));
     let second = way.next.unwrap();
     let last = onward(
         &second,
@@ -108,7 +113,7 @@ fn a_cursor_leads_from_page_to_page_until_the_end_of_the_stream() {
         last,
         Onward {
             next: None,
-            reached: Some(cursor("b"))
+            reached: cursor("b")
         }
     );
     // A page with nothing new may say nothing of what follows, or name itself.
@@ -122,7 +127,7 @@ fn a_cursor_leads_from_page_to_page_until_the_end_of_the_stream() {
             same.unwrap(),
             Onward {
                 next: None,
-                reached: Some(cursor("a"))
+                reached: cursor("a")
             }
         );
     }
@@ -135,8 +140,9 @@ fn a_cursor_leads_from_page_to_page_until_the_end_of_the_stream() {
         nothing.unwrap(),
         Onward {
             next: None,
-            reached: None
-        }
+            reached: At::StartTime(0)
+        },
+        "the next run starts there again, whatever its window"
     );
 }
 
@@ -193,7 +199,7 @@ fn time_leads_on_second_by_second_and_never_back() {
         )
         .unwrap()
     };
-    let reached = |start| Some(At::StartTime(start));
+    let reached = At::StartTime;
     assert_eq!(
         page(json!(200), false),
         Onward {

@@ -10,7 +10,9 @@ mod refusal;
 use serde::{Deserialize, Serialize};
 use tidegate_sdk::filter::{Operator, QueryParameters, percent_encoded, query};
 use tidegate_sdk::paging::Cursor;
-use tidegate_sdk::{Element, Fault, ListArgs, Operation, Request, Response, Run, Step, dates, secret};
+use tidegate_sdk::{
+    Element, Fault, ListArgs, Operation, Request, Response, Run, Step, dates, secret,
+};
 
 /// Names of configuration properties, as in manifest.json.
 const TOKEN: &str = "my-element.token";
@@ -18,6 +20,9 @@ const URL: &str = "my-element.url";
 
 /// Records that the vendor gives per page at most.
 const PAGE_RECORDS_MAX: u32 = 100;
+
+/// Each step sends one request; an answer carries its id.
+const REQUEST: u32 = 1;
 
 /// What of a where clause the vendor can be asked for, and by which parameter.
 const FILTERS: QueryParameters<'_> = QueryParameters {
@@ -54,12 +59,15 @@ impl Element for Vendor {
     }
 
     fn advance(run: &Run, state: State, responses: &[Response]) -> Result<Step<State>, Fault> {
-        let [answer] = responses else {
-            let found = responses.len();
-            return Err(Fault::broken(
-                "responses-wrong",
-                format!("expected the answer to one request, found {found}"),
-            ));
+        let answer = match responses {
+            [answer] if answer.id == REQUEST => answer,
+            _ => {
+                let message = format!(
+                    "expected the answer to one request, found {}",
+                    responses.len()
+                );
+                return Err(Fault::broken("answers-wrong", message));
+            }
         };
         let mut step = Step::done();
         if let (Operation::Get(_), 404) = (&run.operation, answer.status) {
@@ -68,13 +76,18 @@ impl Element for Vendor {
         }
         refusal::check(answer)?;
         let next = match &run.operation {
-            Operation::List(args) => page::read(&answer.body, &args.id_field, &args.dates, &mut step)?,
+            Operation::List(args) => {
+                page::read(&answer.body, &args.id_field, &args.dates, &mut step)?
+            }
             Operation::Sweep(args) => page::read_ids(&answer.body, &args.id_field, &mut step)?,
             Operation::Get(args) => {
                 page::read_one(&answer.body, &args.id_field, &args.dates, &mut step)?;
                 None
             }
-            Operation::Check | Operation::Other(..) => None,
+            Operation::Check | Operation::Other(..) => {
+                page::read_account(&answer.body)?;
+                None
+            }
         };
         match state.cursor.next(next.as_deref())? {
             Some(cursor) => ask(run, State { cursor }, step),
@@ -95,7 +108,10 @@ fn ask(run: &Run, state: State, step: Step<State>) -> Result<Step<State>, Fault>
         }
         Operation::Sweep(args) => {
             check_resource(&args.resource)?;
-            format!("/v1/contacts?{}", query(&page_parameters(args.page_size, &state.cursor)))
+            format!(
+                "/v1/contacts?{}",
+                query(&page_parameters(args.page_size, &state.cursor))
+            )
         }
         Operation::Get(args) => {
             check_resource(&args.resource)?;
@@ -108,6 +124,7 @@ fn ask(run: &Run, state: State, step: Step<State>) -> Result<Step<State>, Fault>
     };
     let base = run.configuration.require(URL)?.trim_end_matches('/');
     let request = Request::get(format!("{base}{path}"))
+        .id(REQUEST)
         .header("Accept", "application/json")
         // The gateway fills the token in as the request leaves.
         .header("Authorization", format!("Bearer {}", secret(TOKEN)))
@@ -126,7 +143,11 @@ fn check_resource(name: &str) -> Result<(), Fault> {
 fn page_parameters(page_size: u32, cursor: &Cursor) -> Vec<(String, String)> {
     let limit = page_size.clamp(1, PAGE_RECORDS_MAX);
     let mut parameters = vec![("limit".to_owned(), limit.to_string())];
-    parameters.extend(cursor.token().map(|token| ("cursor".to_owned(), token.to_owned())));
+    parameters.extend(
+        cursor
+            .token()
+            .map(|token| ("cursor".to_owned(), token.to_owned())),
+    );
     parameters
 }
 
@@ -134,9 +155,15 @@ fn page_parameters(page_size: u32, cursor: &Cursor) -> Vec<(String, String)> {
 fn conditions(args: &ListArgs) -> Result<Vec<(String, String)>, Fault> {
     match (&args.filter, args.window) {
         (Some(filter), _) => FILTERS.of(filter),
-        (None, Some(window)) => Ok(vec![("updated_since".to_owned(), dates::format_iso(window.from_ms))]),
+        (None, Some(window)) => Ok(vec![(
+            "updated_since".to_owned(),
+            dates::format_iso(window.from_ms),
+        )]),
         (None, None) => Ok(Vec::new()),
     }
 }
 
 tidegate_sdk::export_element!(Vendor);
+
+#[cfg(test)]
+tidegate_sdk::conformance!(Vendor);

@@ -16,17 +16,27 @@ pub(crate) fn check(answer: &Response) -> Result<(), Fault> {
         0 => Fault::retry("unreachable", format!("no answer came: {quoted}")),
         401 | 403 => Fault::refresh_auth(
             "token-refused",
-            format!("the vendor refused the token; make a new one and change `my-element.token`: {quoted}"),
+            format!(
+                "the vendor refused the token; make a new one and change `my-element.token`: {quoted}"
+            ),
         ),
         429 => {
-            let after = answer.header("retry-after").and_then(|text| text.trim().parse().ok());
+            let after = answer
+                .header("retry-after")
+                .and_then(|text| text.trim().parse().ok());
             Fault::rate_limited(
                 after.unwrap_or(REST_SECONDS),
                 "rate-limited",
                 "the vendor's limit of requests is used up",
             )
         }
-        500.. => Fault::retry("vendor-failed", format!("the vendor answered {}: {quoted}", answer.status)),
-        status => Fault::broken("answer-unexpected", format!("the vendor answered {status}: {quoted}")),
+        500.. => Fault::retry(
+            "vendor-failed",
+            format!("the vendor answered {}: {quoted}", answer.status),
+        ),
+        status => Fault::broken(
+            "answer-unexpected",
+            format!("the vendor answered {status}: {quoted}"),
+        ),
     })
 }
