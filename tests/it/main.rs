@@ -1,8 +1,17 @@
 //! The real binary against the simulated vendor and the receiver, through the doors that users have.
 //! One test binary, so that it is linked once.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test ends where something is not as it should be, and tells people why it was skipped"
+)]
 
+// What tests/languages.rs has.
+#[path = "../languages/language.rs"]
+mod language;
+#[path = "../languages/projects.rs"]
+mod projects;
 mod support;
 
 mod api;
@@ -12,6 +21,7 @@ mod elements;
 mod hub;
 mod hubspot;
 mod misbehave;
+mod notes;
 mod restart;
 mod seeds;
 mod vendor;
