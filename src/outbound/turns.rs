@@ -1,13 +1,15 @@
-//! Whose turn it is: the budget of each vendor account, and the places of each of its lanes. Keeps nothing over a restart.
+//! Whose turn it is: the budget of each vendor account, and the places of each of its lanes, some of which have a budget of
+//! their own. Keeps nothing over a restart.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::element::Limits;
 use crate::domain::time::Timestamp;
-use crate::engine::pace::{Budget, Turn};
+use crate::engine::pace::{Budget, Rate, Turn};
 use crate::ports::{Clock, Grants};
 
 /// So many accounts are known before those that rest unused are forgotten; likewise for the lanes of an account, whose names
@@ -30,6 +32,18 @@ struct Account {
 struct Lane {
     places: Arc<Semaphore>,
     size: usize,
+    /// Of a lane that has one in the manifest.
+    own: Option<Own>,
+}
+
+/// A lane's own budget.
+struct Own {
+    budget: Budget,
+    rate: Rate,
+    /// Held by the one whose turn is next, from before it looks at the budget until it leaves: so what waits for the
+    /// lane takes nothing from the account, what waits for the account takes nothing from the lane, and both are spent
+    /// in the moment of leaving.
+    gate: Arc<Semaphore>,
 }
 
 /// A request's place in its lane; dropping it lets the next one in.
@@ -54,13 +68,30 @@ impl Turns {
 
     /// Waits for a place in the lane.
     pub(super) async fn place(&self, grants: &Grants, lane: &str) -> Place {
-        let places = self.with_account(grants, |account, _| account.lane(lane));
+        let places = self.with_account(grants, |account, now| account.lane(lane, now).places.clone());
         let permit = places.acquire_owned().await.expect("a lane is never closed");
         Place { _permit: permit }
     }
 
-    /// Waits until the account is awake and its budget allows the cost, which is then spent.
-    pub(super) async fn spend(&self, grants: &Grants, cost: u16) {
+    /// Waits until the account is awake and its budget and the lane's allow the cost, which is then spent.
+    pub(super) async fn spend(&self, grants: &Grants, lane: &str, cost: u16) {
+        let gate = self.with_account(grants, |account, now| account.gate(lane, now));
+        let Some(gate) = gate else {
+            return self.spend_of_account(grants, cost).await;
+        };
+        let _turn = gate.acquire_owned().await.expect("a lane is never closed");
+        loop {
+            let wait = self.with_account(grants, |account, now| account.wait_of_lane(lane, cost, now));
+            if wait.is_zero() {
+                break;
+            }
+            self.clock.sleep(wait).await;
+        }
+        self.spend_of_account(grants, cost).await;
+        self.with_account(grants, |account, now| account.take_of_lane(lane, cost, now));
+    }
+
+    async fn spend_of_account(&self, grants: &Grants, cost: u16) {
         loop {
             match self.with_account(grants, |account, now| account.budget.reserve(cost, now)) {
                 Turn::Resting(rest) => self.clock.sleep(rest).await,
@@ -110,7 +141,7 @@ impl Turns {
             .get_mut(&grants.account)
             .expect("it was put there if it was missing");
         if account.limits != grants.limits {
-            account.budget.adopt(&grants.limits, now);
+            account.budget.adopt(Rate::of_account(&grants.limits), now);
             account.limits = grants.limits.clone();
         }
         change(account, now)
@@ -125,40 +156,84 @@ impl Turns {
 impl Account {
     fn new(limits: &Limits, now: Timestamp) -> Self {
         Self {
-            budget: Budget::new(limits, now),
+            budget: Budget::new(Rate::of_account(limits), now),
             limits: limits.clone(),
             lanes: HashMap::new(),
         }
     }
 
-    fn lane(&mut self, name: &str) -> Arc<Semaphore> {
-        let size = usize::try_from(self.limits.concurrency_per_lane.max(1)).unwrap_or(1);
-        let size = size.min(Semaphore::MAX_PERMITS);
-        // Another size is another lane: those under way in the old one keep their places and go.
-        if self.lanes.get(name).is_none_or(|lane| lane.size != size) {
-            if self.lanes.len() >= LANES_BEFORE_TIDYING {
-                self.lanes.retain(|_, lane| !lane.is_idle());
-            }
-            self.lanes.insert(
-                name.to_owned(),
-                Lane {
-                    places: Arc::new(Semaphore::new(size)),
-                    size,
-                },
-            );
+    /// The lane as the limits have it now.
+    fn lane(&mut self, name: &str, now: Timestamp) -> &mut Lane {
+        if !self.lanes.contains_key(name) && self.lanes.len() >= LANES_BEFORE_TIDYING {
+            self.lanes.retain(|_, lane| !lane.is_idle(now));
         }
-        self.lanes[name].places.clone()
+        let size = usize::try_from(self.limits.concurrency(name).max(1)).unwrap_or(1);
+        let size = size.min(Semaphore::MAX_PERMITS);
+        let own = self.limits.lanes.get(name);
+        let rate = own.map(|own| Rate::of_lane(own, &self.limits));
+        let lane = self.lanes.entry(name.to_owned()).or_insert_with(|| Lane::new(size));
+        // Another size is another set of places: those under way in the old one keep theirs and go.
+        if lane.size != size {
+            lane.places = Arc::new(Semaphore::new(size));
+            lane.size = size;
+        }
+        lane.adopt(rate, now);
+        lane
+    }
+
+    /// None of a lane without a budget.
+    fn gate(&mut self, lane: &str, now: Timestamp) -> Option<Arc<Semaphore>> {
+        self.lane(lane, now).own.as_ref().map(|own| own.gate.clone())
+    }
+
+    fn wait_of_lane(&mut self, lane: &str, cost: u16, now: Timestamp) -> Duration {
+        let own = self.lane(lane, now).own.as_mut();
+        own.map_or(Duration::ZERO, |own| own.budget.wait(cost, now))
+    }
+
+    fn take_of_lane(&mut self, lane: &str, cost: u16, now: Timestamp) {
+        if let Some(own) = &mut self.lane(lane, now).own {
+            own.budget.take(cost, now);
+        }
     }
 
     fn is_idle(&self, now: Timestamp) -> bool {
-        self.budget.is_fresh(now) && self.lanes.values().all(Lane::is_idle)
+        self.budget.is_fresh(now) && self.lanes.values().all(|lane| lane.is_idle(now))
     }
 }
 
 impl Lane {
-    /// Nobody is in it or waits for it: both hold the semaphore.
-    fn is_idle(&self) -> bool {
+    fn new(size: usize) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(size)),
+            size,
+            own: None,
+        }
+    }
+
+    /// Goes on at this rate. What was used stays used.
+    fn adopt(&mut self, rate: Option<Rate>, now: Timestamp) {
+        match (&mut self.own, rate) {
+            (Some(own), Some(rate)) if own.rate == rate => {}
+            (Some(own), Some(rate)) => {
+                own.budget.adopt(rate, now);
+                own.rate = rate;
+            }
+            (own, rate) => {
+                *own = rate.map(|rate| Own {
+                    budget: Budget::new(rate, now),
+                    rate,
+                    gate: Arc::new(Semaphore::new(1)),
+                });
+            }
+        }
+    }
+
+    /// Nobody is in it or waits for it, since both hold a semaphore; and its budget is full.
+    fn is_idle(&self, now: Timestamp) -> bool {
+        let own = self.own.as_ref();
         Arc::strong_count(&self.places) == 1
+            && own.is_none_or(|own| Arc::strong_count(&own.gate) == 1 && own.budget.is_fresh(now))
     }
 }
 
@@ -180,11 +255,12 @@ impl Drop for Reservation<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::collections::BTreeMap;
 
     use futures_util::FutureExt;
 
     use super::*;
+    use crate::domain::element::LaneLimits;
     use crate::outbound::tests::HandClock;
 
     /// One a second, ten at once.
@@ -196,13 +272,26 @@ mod tests {
             oauth2: None,
             account: account.into(),
             limits: Limits {
-                requests: 60,
+                requests: 120,
                 per_seconds: 60,
-                share: 1.0,
+                share: 0.5,
                 concurrency_per_lane,
+                lanes: BTreeMap::new(),
             },
             response_headers: Vec::new(),
         }
+    }
+
+    /// The same, with one in ten seconds, two at once, in the lane `slow`.
+    fn with_slow_lane() -> Grants {
+        let mut grants = grants("a", 3);
+        let slow = LaneLimits {
+            requests: 4,
+            per_seconds: 20,
+            concurrency: Some(2),
+        };
+        grants.limits.lanes.insert("slow".into(), slow);
+        grants
     }
 
     fn turns() -> (Arc<HandClock>, Turns) {
@@ -214,10 +303,10 @@ mod tests {
     fn an_account_over_its_budget_waits_and_others_do_not() {
         let (clock, turns) = turns();
         let (busy, quiet) = (grants("busy", 1), grants("quiet", 1));
-        assert!(turns.spend(&busy, 10).now_or_never().is_some());
-        let mut next = Box::pin(turns.spend(&busy, 1));
+        assert!(turns.spend(&busy, "x", 10).now_or_never().is_some());
+        let mut next = Box::pin(turns.spend(&busy, "x", 1));
         assert!((&mut next).now_or_never().is_none());
-        assert!(turns.spend(&quiet, 1).now_or_never().is_some());
+        assert!(turns.spend(&quiet, "x", 1).now_or_never().is_some());
         clock.advance(Duration::from_secs(1));
         assert!(next.now_or_never().is_some());
     }
@@ -226,11 +315,11 @@ mod tests {
     fn one_that_stops_waiting_gives_its_turn_back() {
         let (clock, turns) = turns();
         let grants = grants("a", 1);
-        turns.spend(&grants, 10).now_or_never().unwrap();
-        let mut given_up = Box::pin(turns.spend(&grants, 60));
+        turns.spend(&grants, "x", 10).now_or_never().unwrap();
+        let mut given_up = Box::pin(turns.spend(&grants, "x", 60));
         assert!((&mut given_up).now_or_never().is_none());
         drop(given_up);
-        let mut next = Box::pin(turns.spend(&grants, 1));
+        let mut next = Box::pin(turns.spend(&grants, "x", 1));
         assert!((&mut next).now_or_never().is_none());
         clock.advance(Duration::from_secs(1));
         assert!(next.now_or_never().is_some());
@@ -241,12 +330,12 @@ mod tests {
         let (clock, turns) = turns();
         let grants = grants("a", 1);
         turns.rest("a", Timestamp::EPOCH.plus(Duration::from_secs(5)));
-        let mut first = Box::pin(turns.spend(&grants, 0));
+        let mut first = Box::pin(turns.spend(&grants, "x", 0));
         assert!((&mut first).now_or_never().is_none());
         clock.advance(Duration::from_secs(5));
         assert!(first.now_or_never().is_some());
-        turns.spend(&grants, 10).now_or_never().unwrap();
-        let mut promised = Box::pin(turns.spend(&grants, 1));
+        turns.spend(&grants, "x", 10).now_or_never().unwrap();
+        let mut promised = Box::pin(turns.spend(&grants, "x", 1));
         assert!((&mut promised).now_or_never().is_none());
         turns.rest("a", Timestamp::EPOCH.plus(Duration::from_secs(60)));
         clock.advance(Duration::from_secs(2));
@@ -306,5 +395,84 @@ mod tests {
         let _old = turns.place(&grants("a", 1), "x").now_or_never().unwrap();
         let _new = turns.place(&grants("a", 2), "x").now_or_never().unwrap();
         assert!(turns.place(&grants("a", 2), "x").now_or_never().is_some());
+    }
+
+    #[test]
+    fn what_waits_for_its_lane_holds_nobody_else_up_and_takes_nothing_from_the_account() {
+        let (clock, turns) = turns();
+        let grants = with_slow_lane();
+        // Two at once, as the vendor's line leaves room for them, and then one in ten seconds.
+        turns.spend(&grants, "slow", 2).now_or_never().unwrap();
+        let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(turns.spend(&grants, "slow", 1))).collect();
+        for next in &mut waiting {
+            assert!(next.now_or_never().is_none());
+        }
+        // Of ten, two are spent.
+        turns.spend(&grants, "other", 8).now_or_never().unwrap();
+        for next in waiting {
+            let mut next = next;
+            clock.advance(Duration::from_secs(9));
+            assert!((&mut next).now_or_never().is_none());
+            clock.advance(Duration::from_secs(1));
+            assert!(next.now_or_never().is_some());
+        }
+    }
+
+    #[test]
+    fn a_lane_s_request_counts_in_the_account_s_budget_too_and_is_spent_when_it_leaves() {
+        let (clock, turns) = turns();
+        let grants = with_slow_lane();
+        turns.spend(&grants, "other", 10).now_or_never().unwrap();
+        let mut first = Box::pin(turns.spend(&grants, "slow", 2));
+        assert!((&mut first).now_or_never().is_none(), "the account is used up");
+        clock.advance(Duration::from_secs(2));
+        assert!(first.now_or_never().is_some());
+        let mut second = Box::pin(turns.spend(&grants, "slow", 1));
+        assert!((&mut second).now_or_never().is_none());
+        clock.advance(Duration::from_secs(9));
+        assert!(
+            (&mut second).now_or_never().is_none(),
+            "the lane's ten seconds began when the first left"
+        );
+        clock.advance(Duration::from_secs(1));
+        assert!(second.now_or_never().is_some());
+    }
+
+    #[test]
+    fn one_that_stops_waiting_for_its_lane_lets_the_next_one_wait_no_longer() {
+        let (clock, turns) = turns();
+        let grants = with_slow_lane();
+        turns.spend(&grants, "slow", 2).now_or_never().unwrap();
+        let mut given_up = Box::pin(turns.spend(&grants, "slow", 2));
+        let mut next = Box::pin(turns.spend(&grants, "slow", 1));
+        assert!((&mut given_up).now_or_never().is_none() && (&mut next).now_or_never().is_none());
+        drop(given_up);
+        clock.advance(Duration::from_secs(10));
+        assert!(next.now_or_never().is_some());
+    }
+
+    #[test]
+    fn what_a_lane_used_stays_used_under_other_limits_and_its_places_are_its_own() {
+        let (clock, turns) = turns();
+        let mut grants = with_slow_lane();
+        let places = [(); 2].map(|()| turns.place(&grants, "slow").now_or_never().unwrap());
+        assert!(turns.place(&grants, "slow").now_or_never().is_none());
+        assert_eq!(
+            [(); 3].map(|()| turns.place(&grants, "other").now_or_never().is_some()),
+            [true; 3]
+        );
+        drop(places);
+        turns.spend(&grants, "slow", 2).now_or_never().unwrap();
+        grants.limits.lanes.get_mut("slow").unwrap().per_seconds = 10;
+        let mut next = Box::pin(turns.spend(&grants, "slow", 1));
+        assert!((&mut next).now_or_never().is_none());
+        clock.advance(Duration::from_secs(5));
+        assert!(next.now_or_never().is_some());
+        assert!(
+            !turns.lock()["a"].is_idle(turns.clock.now()),
+            "a lane that was used is remembered"
+        );
+        clock.advance(Duration::from_secs(60));
+        assert!(turns.lock()["a"].is_idle(turns.clock.now()));
     }
 }

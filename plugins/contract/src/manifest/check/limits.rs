@@ -45,12 +45,7 @@ fn check_lane(name: &str, lane: &LaneLimits) -> Result<(), String> {
     // Absent reads as zero: a lane without a budget has no reason to stand there.
     for (key, number) in [("requests", lane.requests), ("perSeconds", lane.per_seconds)] {
         let found = if number == 0 { "none or 0" } else { "" };
-        check_that(
-            number >= 1,
-            &format!("limits.lanes.{name}.{key}"),
-            found,
-            "at least 1",
-        )?;
+        check_that(number >= 1, &format!("limits.lanes.{name}.{key}"), found, "at least 1")?;
     }
     let concurrency = lane.concurrency.unwrap_or(1);
     check_at_least_one(&format!("limits.lanes.{name}.concurrency"), concurrency)
@@ -92,7 +87,6 @@ mod tests {
         assert_eq!(said, "pageSize.default: found `500`; expected at most `max`, 200");
     }
 
-
     #[test]
     fn a_lane_may_have_a_budget_and_places_of_its_own() {
         let mut document = minimal();
@@ -102,8 +96,14 @@ mod tests {
         }});
         let (manifest, _) = Manifest::parse(document.to_string().as_bytes()).unwrap();
         let limits = &manifest.limits;
-        assert_eq!((limits.lanes["search"].requests, limits.lanes["exports"].per_seconds), (5, 60));
-        assert_eq!(["search", "exports", "other"].map(|lane| limits.concurrency(lane)), [1, 3, 3]);
+        assert_eq!(
+            (limits.lanes["search"].requests, limits.lanes["exports"].per_seconds),
+            (5, 60)
+        );
+        assert_eq!(
+            ["search", "exports", "other"].map(|lane| limits.concurrency(lane)),
+            [1, 3, 3]
+        );
     }
 
     #[test]
@@ -111,8 +111,14 @@ mod tests {
         let lane = |name: &str, lane: Value| refusal(json!({ "limits": { "lanes": { name: lane } } }));
         let budget = json!({"requests": 1, "perSeconds": 1});
         for (lane, said) in [
-            (json!({"perSeconds": 1}), "limits.lanes.x.requests: found `none or 0`; expected at least 1"),
-            (json!({"requests": 5, "perSeconds": 0}), "limits.lanes.x.perSeconds: found `none or 0`; expected at least 1"),
+            (
+                json!({"perSeconds": 1}),
+                "limits.lanes.x.requests: found `none or 0`; expected at least 1",
+            ),
+            (
+                json!({"requests": 5, "perSeconds": 0}),
+                "limits.lanes.x.perSeconds: found `none or 0`; expected at least 1",
+            ),
             (
                 json!({"requests": 1, "perSeconds": 1, "concurrency": 0}),
                 "limits.lanes.x.concurrency: found `0`; expected at least 1",
@@ -120,7 +126,10 @@ mod tests {
         ] {
             assert_eq!(refusal(json!({ "limits": { "lanes": { "x": lane } } })), said);
         }
-        assert_eq!(lane("", budget.clone()), "limits.lanes: found ``; expected names of 1 to 256 bytes");
+        assert_eq!(
+            lane("", budget.clone()),
+            "limits.lanes: found ``; expected names of 1 to 256 bytes"
+        );
         assert!(lane(&"x".repeat(LANE_BYTES_MAX + 1), budget.clone()).ends_with("expected names of 1 to 256 bytes"));
         let lanes: serde_json::Map<_, _> = (0..=LANES_MAX).map(|lane| (lane.to_string(), budget.clone())).collect();
         let said = refusal(json!({ "limits": { "lanes": lanes } }));
