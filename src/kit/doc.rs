@@ -269,6 +269,7 @@ mod tests {
                 {"name": "*", "generic": true},
             ],
             "hosts": ["api.example.com"], "hostsFrom": ["notes.url"],
+            "limits": {"lanes": {"search": {"requests": 5, "perSeconds": 1, "concurrency": 2}}},
         });
         Manifest::parse(document.to_string().as_bytes()).unwrap().0
     }
@@ -281,6 +282,7 @@ mod tests {
             "| `notes.archived` | true or false |  | `false` |  |",
             "| `items` | `id` |  | `updated_at` | Notes. |",
             "| any other name | `id` |  |  |  |",
+            "- 5 requests in 1 s in the lane `search`, 2 at the same time",
             "- requests go to `https://api.example.com`, the origin of `notes.url` and nowhere else",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n\n{page}");
