@@ -292,6 +292,10 @@ impl Gateway {
                 row.all = kept;
                 row.active = built_in;
                 row.previous = None;
+                // There is nothing that it could be judged beside.
+                for generation in &mut row.all {
+                    generation.standing = Standing::Good;
+                }
                 let dropped: Vec<Generation> = dropped;
                 Some(dropped.iter().map(|generation| generation.digest).collect())
             })
