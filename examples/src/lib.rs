@@ -1,5 +1,5 @@
-//! What Tidegate talks to while it is tried out and tested: SIMULATED APIs of Autotask, HubSpot and Zendesk, a callback
-//! receiver, the seed's bodies.
+//! What Tidegate talks to while it is tried out and tested: SIMULATED APIs of Autotask, HubSpot, Zendesk and of a
+//! vendor that does not exist, a callback receiver, the seed's bodies.
 //! Nothing here is part of the gateway, and nothing here contacts a real vendor.
 
 pub mod autotask;
@@ -7,6 +7,7 @@ pub mod clock;
 pub mod gateway;
 pub mod http;
 pub mod hubspot;
+pub mod notes;
 pub mod receiver;
 pub mod seed;
 mod server;

@@ -12,6 +12,7 @@ use super::args::Test;
 use super::subject::{Named, Subject};
 use super::watch::Watched;
 use super::{Kit, Verdict, screen};
+use crate::domain::run::Next;
 
 /// What became of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -89,6 +90,8 @@ impl Kit {
         {
             let mut case = named.case;
             case.expect = Some(snapshot.clone());
+            // A step that a gateway kept because it failed may be the run's last.
+            case.cut = case.cut && goes_on(&replayed);
             case.failure = None;
             CaseFile { path, case }.save().map_err(anyhow::Error::msg)?;
             report.outcome = Outcome::Updated;
@@ -146,6 +149,12 @@ impl Kit {
         }
         Ok(verdict)
     }
+}
+
+/// Does the run want to go on where the replay ended?
+fn goes_on(replayed: &Replayed) -> bool {
+    let last = replayed.calls.last();
+    last.is_some_and(|called| matches!(&called.outcome, Ok(Ok(step)) if step.next != Next::Done))
 }
 
 fn judge(named: &Named, replayed: &Replayed) -> Report {

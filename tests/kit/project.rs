@@ -31,6 +31,7 @@ fn kept_step() -> String {
             },
             "response": {"status": 418, "body": {"text": "short and stout"}},
         }]],
+        "cut": true,
         "failure": {"code": "trap", "message": "the element trapped: unreachable"},
     });
     kept.to_string()
@@ -160,6 +161,14 @@ fn a_new_rust_project_builds_and_passes_and_shows_what_a_change_does() {
     edit(&kept, "418", "200");
     edit(&kept, "short and stout", "{\\\"account\\\":1}");
     assert_has(&run(&replay).with(0), &["it does not fail any more"]);
+    // It can be kept as a case: what came is what is expected, and the run ends there.
+    fs::copy(&kept, scene.join("my-crm/cases/teapot.json")).unwrap();
+    assert_has(
+        &run(&["test", "my-crm", "--only", "teapot"]).with(1),
+        &["the case expects nothing yet"],
+    );
+    run(&["test", "my-crm", "--only", "teapot", "--update"]).with(0);
+    run(&["test", "my-crm"]).with(0);
     // A case of the project needs no component named.
     assert_has(
         &run(&["replay", "my-crm/cases/check.json"]).with(0),

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::case::Failure;
 use crate::run::{Remedy, Request};
 use crate::testing::{Element, case, done, exchange, fault, get, record, send, wait};
 
@@ -170,6 +171,12 @@ fn a_run_that_goes_on_is_told_unless_the_case_is_cut() {
         words(&ended),
         ["step 4: the run is done; expected that it goes on, for the case is `cut`"]
     );
+    // A gateway keeps a step that failed, and cannot know what would have followed.
+    ended.failure = Some(Failure {
+        code: "trap".into(),
+        message: "unreachable".into(),
+    });
+    assert!(words(&ended).is_empty());
 }
 
 #[test]

@@ -5,6 +5,8 @@ import { Fault, encode, faultOf, firstPage, formatIso, nextPage, pageSize, query
 
 /** The vendor's limit. */
 const PAGE_MAX = 100;
+/** What a where clause may ask for, and the parameter that does. A poll's clause asks for what changed since the last one. */
+const CONDITIONS = { 'updatedAt >=': 'updated_since' };
 
 /** The first step of an operation. */
 export function begin(run) {
@@ -40,8 +42,8 @@ function page(run, place) {
   const { window, filter } = run.args;
   const query = {
     updated_since: window && formatIso(window.fromMs),
-    // A where clause that the vendor cannot do is refused in words. Here: none can be done.
-    ...queryOf(filter, 'Acme', {}),
+    // It says more than the window. What the vendor cannot be asked for is refused in words.
+    ...queryOf(filter, 'Acme', CONDITIONS),
     limit: pageSize(run, PAGE_MAX),
     cursor: place.at,
   };

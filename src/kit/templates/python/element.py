@@ -5,6 +5,8 @@ from tidegate import Fault, encode, fault_of, first_page, format_iso, next_page,
 
 # The vendor's limit.
 PAGE_MAX = 100
+# What a where clause may ask for, and the parameter that does. A poll's clause asks for what changed since the last one.
+CONDITIONS = {"updatedAt >=": "updated_since"}
 
 
 def begin(run):
@@ -45,8 +47,8 @@ def advance(run, state, responses):
 def page(run, place):
     window = run.args.window
     query = {"updated_since": window and format_iso(window.from_ms)}
-    # A where clause that the vendor cannot do is refused in words. Here: none can be done.
-    query |= query_of(run.args.filter, "Acme", {})
+    # It says more than the window. What the vendor cannot be asked for is refused in words.
+    query |= query_of(run.args.filter, "Acme", CONDITIONS)
     query |= {"limit": page_size(run, PAGE_MAX), "cursor": place["at"]}
     return {"send": [ask(run, "notes", query)], "state": {"place": place}}
 
