@@ -8,12 +8,16 @@
 )]
 
 // Beside this file they would each be a test program of their own.
+#[path = "languages/language.rs"]
+mod language;
 #[path = "languages/projects.rs"]
 mod projects;
+#[path = "languages/templates.rs"]
+mod templates;
 #[path = "languages/vectors.rs"]
 mod vectors;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use tidegate::element_host::{ElementHost, Limits, Options};
@@ -21,7 +25,9 @@ use tidegate_contract::case::files::CaseFile;
 use tidegate_contract::check::{Rule, Verdict, check};
 use tidegate_contract::{Subject, expect, replay};
 
-use crate::projects::{Language, Project};
+use crate::language::Language;
+use crate::projects::{Project, root, work_dir};
+use crate::templates::{from_template, template};
 
 #[test]
 fn the_element_in_javascript_passes_its_cases_and_keeps_the_contract() {
@@ -40,17 +46,17 @@ fn the_element_in_rust_passes_its_cases_and_keeps_the_contract() {
 
 #[test]
 fn a_new_project_in_javascript_builds_and_passes() {
-    examine(&Project::from_template(Language::JavaScript));
+    examine(&from_template(Language::JavaScript));
 }
 
 #[test]
 fn a_new_project_in_python_builds_and_passes() {
-    examine(&Project::from_template(Language::Python));
+    examine(&from_template(Language::Python));
 }
 
 #[test]
 fn the_three_examples_have_the_same_cases() {
-    let cases = |language| files(&Project::example(language).path().join("cases"));
+    let cases = |language| files(&Project::example(language).path.join("cases"));
     let rust = cases(Language::Rust);
     assert!(!rust.is_empty());
     assert_eq!(cases(Language::JavaScript), rust);
@@ -64,15 +70,15 @@ fn the_examples_have_the_kit_of_the_templates_and_the_contract_of_the_gateway() 
         (Language::JavaScript, &["tidegate.js", "build.js", ".gitignore"]),
         (Language::Python, &["tidegate.py", "build.py", ".gitignore"]),
     ] {
-        let (example, template) = (Project::example(language), language.template().unwrap());
+        let (example, template) = (Project::example(language), template(language).unwrap());
         for file in kit {
-            let (ours, theirs) = (read(&template.join(file)), read(&example.path().join(file)));
+            let (ours, theirs) = (read(&template.join(file)), read(&example.path.join(file)));
             assert!(
                 ours == theirs,
                 "{file} of the example differs from the template's: copy it"
             );
         }
-        for project in [example.path(), &template] {
+        for project in [&example.path, &template] {
             let copy = project.join("wit/element.wit");
             assert!(
                 read(&copy) == contract,
@@ -95,7 +101,7 @@ fn examine(project: &Project) {
     let started = Instant::now();
     let examined = host.unwrap().examine(&std::fs::read(&component).unwrap()).unwrap();
     let compiled = started.elapsed();
-    let cases = CaseFile::load_dir(&project.path().join("cases")).unwrap();
+    let cases = CaseFile::load_dir(&project.path.join("cases")).unwrap();
     for file in &cases {
         passes(&examined, file);
     }
@@ -138,15 +144,4 @@ fn files(directory: &Path) -> Vec<(String, String)> {
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// What these tests make and keep for the next time.
-fn work_dir() -> PathBuf {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("languages");
-    std::fs::create_dir_all(&directory).unwrap();
-    directory
 }

@@ -9,8 +9,10 @@ use tidegate_sdk::filter::{Filter, Operator, QueryParameters, percent_encoded};
 use tidegate_sdk::paging::{Cursor, NextUrl, next_link};
 use tidegate_sdk::{Fault, dates, json as scanner};
 
-use crate::projects::Language;
-use crate::{read, root};
+use crate::language::Language;
+use crate::projects::root;
+use crate::read;
+use crate::templates::template;
 
 #[test]
 fn helpers_in_javascript_answer_as_the_table_says() {
@@ -38,7 +40,7 @@ fn run(language: Language, command: &[&str], kit: &str) {
     let directory = root().join("tests/languages");
     let output = Command::new(command[0])
         .arg(directory.join(command[1]))
-        .arg(language.template().unwrap().join(kit))
+        .arg(template(language).unwrap().join(kit))
         .arg(directory.join("vectors.json"))
         .output()
         .unwrap();
