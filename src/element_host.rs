@@ -99,6 +99,7 @@ pub struct ElementHost {
     limits: Limits,
     cache: Option<Cache>,
     registry: Registry,
+    admissions: tokio::sync::Mutex<()>,
     workers: Workers,
 }
 
@@ -128,6 +129,7 @@ impl ElementHost {
             limits,
             cache,
             registry,
+            admissions: tokio::sync::Mutex::default(),
             workers,
         }))
     }
@@ -145,8 +147,10 @@ impl ElementHost {
 
     fn add(&self, bytes: &[u8]) -> Result<Arc<Element>, LoadError> {
         let generation = self.prepare(bytes)?;
-        self.registry.add(generation.clone());
-        Ok(generation.element.clone())
+        // Held before it is added: what nobody holds may be dropped at any time.
+        let element = generation.element.clone();
+        self.registry.add(generation);
+        Ok(element)
     }
 
     /// Admits and compiles, to be called on the caller's own thread: for the authoring kit. No run takes it.
@@ -273,8 +277,13 @@ impl Elements for ElementHost {
 
     fn admit(&self, component: Bytes) -> BoxFuture<'static, Result<Arc<Element>, Inadmissible>> {
         let host = self.this.upgrade().expect("whoever calls a method holds the host");
-        // Not on a worker: compiling takes seconds, and calls must not wait for it.
-        let admitted = tokio::task::spawn_blocking(move || host.add(&component));
+        // Not on a worker: compiling takes seconds, and calls must not wait for it. One after the other, since each takes
+        // all cores and much memory.
+        let admitted = async move {
+            let _turn = host.admissions.lock().await;
+            let host = host.clone();
+            tokio::task::spawn_blocking(move || host.add(&component)).await
+        };
         admitted
             .map(|admitted| match admitted {
                 Ok(Ok(element)) => Ok(element),
@@ -317,9 +326,10 @@ impl Elements for ElementHost {
         let Some(generation) = self.registry.by_digest(digest) else {
             return std::future::ready(None).boxed();
         };
-        self.workers
-            .run(move || tidegate_contract::replay::replay(&Examined(generation), &case))
-            .boxed()
+        // Not on a worker: it is many steps, and a poll waits for no more than one.
+        let replayed =
+            tokio::task::spawn_blocking(move || tidegate_contract::replay::replay(&Examined(generation), &case));
+        replayed.map(Result::ok).boxed()
     }
 
     fn usage(&self, digest: Digest) -> Usage {

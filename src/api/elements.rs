@@ -1,6 +1,5 @@
 //! The loaded elements: what they say of themselves, and how their components come, go and stand.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -17,7 +16,8 @@ use super::auth::Owner;
 use super::error::ApiError;
 use crate::domain::element::Element;
 use crate::domain::generation::Source;
-use crate::service::elements::{Compared, Load, Shadow, Version};
+use crate::service::Gateway;
+use crate::service::elements::{self, Compared, Load, Shadow, Version};
 
 /// The largest component that is taken.
 pub(super) const COMPONENT_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -104,27 +104,27 @@ pub(crate) async fn load(
     State(api): State<Api>,
     _: Owner,
     Path(key): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
+    Query(query): Query<Vec<(String, String)>>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let load = Load {
-        dry_run: flag(&query, "dry_run")?,
-        force: flag(&query, "force")?,
-    };
+    let [dry_run, force] = flags(&query, ["dry_run", "force"])?;
+    let load = Load { dry_run, force };
     let component = body.map_err(|rejection| not_whole(&rejection))?;
     if component.is_empty() {
         return Err(ApiError::bad_request(
             "the body is empty; expected a component: curl --data-binary @element.wasm",
         ));
     }
-    let loaded = api
-        .gateway
-        .load_element(Some(&key), component, Source::Upload, load)
-        .await?;
+    let key = key_of(&api, key);
+    let loaded = to_its_end(&api, async move |gateway| {
+        gateway.load_element(Some(&key), component, Source::Upload, load).await
+    })
+    .await?;
     let mut rendered = render(&loaded.element);
     rendered["previousDigest"] = json!(loaded.former);
     rendered["dryRun"] = loaded.dry_run.into();
     rendered["shadow"] = shadow(&loaded.shadow);
+    rendered["wouldBeRefused"] = json!(loaded.worse);
     if loaded.dry_run {
         rendered["active"] = false.into();
     }
@@ -139,9 +139,11 @@ pub(crate) async fn unload(
     State(api): State<Api>,
     _: Owner,
     Path(key): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
+    Query(query): Query<Vec<(String, String)>>,
 ) -> Result<StatusCode, ApiError> {
-    api.gateway.remove_element(&key, flag(&query, "force")?).await?;
+    let [force] = flags(&query, ["force"])?;
+    let key = key_of(&api, key);
+    to_its_end(&api, async move |gateway| gateway.remove_element(&key, force).await).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -150,7 +152,12 @@ pub(crate) async fn roll_back(
     _: Owner,
     Path(key): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    api.gateway.roll_back(&key, "rolled back over REST").await?;
+    let key = key_of(&api, key);
+    let named = key.clone();
+    to_its_end(&api, async move |gateway| {
+        gateway.roll_back(&named, "rolled back over REST").await
+    })
+    .await?;
     Ok(Json(render(&*find(&api, &key)?)))
 }
 
@@ -161,7 +168,7 @@ pub(crate) async fn versions(
     Path(key): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let versions = api.gateway.versions(&key).await?;
+    let versions = api.gateway.versions(&key_of(&api, key)).await?;
     let accepted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     if accepted.is_some_and(|accept| accept.starts_with("text/plain")) {
         return Ok(version_lines(&versions).into_response());
@@ -169,14 +176,47 @@ pub(crate) async fn versions(
     Ok(Json(versions.iter().map(version).collect::<Vec<_>>()).into_response())
 }
 
-fn flag(query: &HashMap<String, String>, name: &str) -> Result<bool, ApiError> {
-    match query.get(name).map(String::as_str) {
-        None | Some("0" | "false") => Ok(false),
-        Some("" | "1" | "true") => Ok(true),
-        Some(other) => Err(ApiError::bad_request(format!(
-            "{name}: found {other:?}; expected 1 or 0"
-        ))),
+/// Goes on when the client hangs up: half a change of an element is no state to be left in.
+async fn to_its_end<T: Send + 'static, F: Future<Output = Result<T, elements::Error>> + Send + 'static>(
+    api: &Api,
+    change: impl FnOnce(Arc<Gateway>) -> F,
+) -> Result<T, ApiError> {
+    let changed = tokio::spawn(change(api.gateway.clone())).await;
+    let failed = |_| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the gateway failed; see its log");
+    Ok(changed.map_err(failed)??)
+}
+
+/// A number in place of a key, as in Cloud Elements; what is not loaded is taken as it stands.
+fn key_of(api: &Api, key: String) -> String {
+    find(api, &key).map_or(key, |element| element.manifest.key.clone())
+}
+
+/// Each at most once, and no other: a switch that is misspelt must not be taken for one that is off.
+fn flags<const N: usize>(query: &[(String, String)], names: [&str; N]) -> Result<[bool; N], ApiError> {
+    let mut flags = [None; N];
+    for (name, value) in query {
+        let Some(place) = names.iter().position(|known| known == name) else {
+            let known = names.join(" or ");
+            return Err(ApiError::bad_request(format!(
+                "{name}: found this parameter; expected {known}"
+            )));
+        };
+        let flag = match value.as_str() {
+            "0" | "false" => false,
+            "" | "1" | "true" => true,
+            other => {
+                return Err(ApiError::bad_request(format!(
+                    "{name}: found {other:?}; expected 1 or 0"
+                )));
+            }
+        };
+        if flags[place].replace(flag).is_some() {
+            return Err(ApiError::bad_request(format!(
+                "{name}: found it twice; expected it once"
+            )));
+        }
     }
+    Ok(flags.map(|flag| flag.unwrap_or(false)))
 }
 
 fn not_whole(rejection: &BytesRejection) -> ApiError {

@@ -1,7 +1,9 @@
 //! A loaded component and what it says of itself.
 
 use serde_json::Value;
-pub use tidegate_contract::manifest::{Limits, Manifest, Oauth2, PageSize, Property, PropertyKind, Resource};
+pub use tidegate_contract::manifest::{
+    LaneLimits, Limits, Manifest, Oauth2, PageSize, Property, PropertyKind, Resource,
+};
 pub use tidegate_contract::placeholders::ACCESS_TOKEN;
 
 use super::id::Digest;

@@ -1,14 +1,60 @@
-//! How fast requests of one vendor account may leave. A plain struct that is told the time; it never waits by itself.
+//! How fast requests of one vendor account, or of one lane of it, may leave. A plain struct that is told the time; it never waits by itself.
 
 use std::time::Duration;
 
-use crate::domain::element::Limits;
+use crate::domain::element::{LaneLimits, Limits};
 use crate::domain::time::Timestamp;
 
-/// Least number of requests that an account which was quiet may send at once.
-const BURST_MIN: f64 = 10.0;
-/// Share of the whole budget that an account which was quiet may send at once.
+/// What an account which was quiet may send at once: this many, so that a step's requests need not wait for one another,
+/// as far as the vendor's allowance leaves room for them.
+const BURST_USUAL: f64 = 10.0;
+/// Share of this gateway's part of the budget that may be sent at once in any case.
 const BURST_SHARE: f64 = 0.1;
+/// Whatever the limits say, one request may leave.
+const BURST_MIN: f64 = 1.0;
+
+/// A budget as a vendor states it, and the part of it that is this gateway's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    requests: u32,
+    per_seconds: u32,
+    share: f64,
+}
+
+impl Rate {
+    #[must_use]
+    pub fn of_account(limits: &Limits) -> Self {
+        Self {
+            requests: limits.requests,
+            per_seconds: limits.per_seconds,
+            share: limits.share,
+        }
+    }
+
+    /// A lane's own; the account's other integrations use the lane too, so the share is the same.
+    #[must_use]
+    pub fn of_lane(lane: &LaneLimits, limits: &Limits) -> Self {
+        Self {
+            requests: lane.requests,
+            per_seconds: lane.per_seconds,
+            share: limits.share,
+        }
+    }
+
+    /// Capacity in requests, and requests gained per millisecond. Together they never let more leave in a period than the
+    /// vendor allows in one: where the share leaves no room for the burst, the rate gives way. Neither is ever zero, so an
+    /// account is slow, but never stuck for good.
+    fn bucket(self) -> (f64, f64) {
+        let allowed = f64::from(self.requests.max(1));
+        let ours = (allowed * self.share.clamp(0.0, 1.0)).max(BURST_MIN);
+        let tenth = ours * BURST_SHARE;
+        let room = (allowed - ours).max(tenth);
+        let capacity = BURST_USUAL.max(tenth).min(room).max(BURST_MIN);
+        let in_a_period = ours.min(allowed - capacity).max(BURST_MIN);
+        let period_ms = f64::from(self.per_seconds.max(1)) * 1_000.0;
+        (capacity, in_a_period / period_ms)
+    }
+}
 
 /// When a request may leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +79,8 @@ pub struct Budget {
 impl Budget {
     /// A full one.
     #[must_use]
-    pub fn new(limits: &Limits, now: Timestamp) -> Self {
-        let (capacity, per_ms) = rate(limits);
+    pub fn new(rate: Rate, now: Timestamp) -> Self {
+        let (capacity, per_ms) = rate.bucket();
         Self {
             capacity,
             per_ms,
@@ -44,10 +90,10 @@ impl Budget {
         }
     }
 
-    /// Goes on under other limits, as a new generation of the element may bring them. What was used stays used.
-    pub fn adopt(&mut self, limits: &Limits, now: Timestamp) {
+    /// Goes on at another rate, as a new generation of the element may bring it. What was used stays used.
+    pub fn adopt(&mut self, rate: Rate, now: Timestamp) {
         self.refill(now);
-        (self.capacity, self.per_ms) = rate(limits);
+        (self.capacity, self.per_ms) = rate.bucket();
         self.level = self.level.min(self.capacity);
     }
 
@@ -77,10 +123,25 @@ impl Budget {
         if cost == 0 {
             return Turn::After(Duration::ZERO);
         }
+        let wait = self.wait(cost, now);
+        self.level -= f64::from(cost);
+        Turn::After(wait)
+    }
+
+    /// How long a turn of this cost would wait, rests aside. Nothing is taken.
+    pub fn wait(&mut self, cost: u16, now: Timestamp) -> Duration {
+        if cost == 0 {
+            return Duration::ZERO;
+        }
+        self.refill(now);
+        let missing = (f64::from(cost) - self.level).max(0.0);
+        Duration::try_from_secs_f64(missing / self.per_ms / 1_000.0).unwrap_or(Duration::MAX)
+    }
+
+    /// Takes the cost of what leaves now.
+    pub fn take(&mut self, cost: u16, now: Timestamp) {
         self.refill(now);
         self.level -= f64::from(cost);
-        let missing = (-self.level).max(0.0);
-        Turn::After(Duration::try_from_secs_f64(missing / self.per_ms / 1_000.0).unwrap_or(Duration::MAX))
     }
 
     /// For a request that got a turn and did not leave.
@@ -105,26 +166,16 @@ impl Budget {
     }
 }
 
-/// Capacity in requests, and requests gained per millisecond. Never zero: an account is slow, but never stuck for good.
-fn rate(limits: &Limits) -> (f64, f64) {
-    let budget = (f64::from(limits.requests) * limits.share.clamp(0.0, 1.0)).max(1.0);
-    let period_ms = f64::from(limits.per_seconds.max(1)) * 1_000.0;
-    (BURST_MIN.max(budget * BURST_SHARE), budget / period_ms)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// 60 requests a minute are this gateway's: one a second, ten at once.
-    fn limits() -> Limits {
-        Limits {
-            requests: 120,
-            per_seconds: 60,
-            share: 0.5,
-            concurrency_per_lane: 3,
-        }
-    }
+    const RATE: Rate = Rate {
+        requests: 120,
+        per_seconds: 60,
+        share: 0.5,
+    };
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_ms(seconds * 1_000)
@@ -135,7 +186,7 @@ mod tests {
     }
 
     fn used_up(now: Timestamp) -> Budget {
-        let mut budget = Budget::new(&limits(), now);
+        let mut budget = Budget::new(RATE, now);
         for _ in 0..10 {
             assert_eq!(budget.reserve(1, now), wait(0));
         }
@@ -155,20 +206,100 @@ mod tests {
 
     #[test]
     fn a_large_budget_allows_a_tenth_of_it_at_once() {
-        let autotask = Limits {
+        let autotask = Rate {
             requests: 10_000,
             per_seconds: 3_600,
             share: 0.4,
-            concurrency_per_lane: 3,
         };
-        let mut budget = Budget::new(&autotask, at(0));
-        let at_once = (0..1_000).take_while(|_| budget.reserve(1, at(0)) == wait(0)).count();
-        assert_eq!(at_once, 400);
+        assert_eq!(at_once(autotask), 400);
+    }
+
+    fn at_once(rate: Rate) -> usize {
+        let mut budget = Budget::new(rate, at(0));
+        (0..1_000).take_while(|_| budget.reserve(1, at(0)) == wait(0)).count()
+    }
+
+    #[test]
+    fn a_small_budget_allows_at_once_what_the_vendor_does() {
+        for (requests, share, expected) in [
+            (5, 0.8, 1),
+            (5, 1.0, 1),
+            (10, 0.8, 2),
+            (10, 0.4, 6),
+            (1, 1.0, 1),
+            (100, 0.8, 10),
+        ] {
+            let rate = Rate {
+                requests,
+                per_seconds: 1,
+                share,
+            };
+            assert_eq!(at_once(rate), expected, "{requests} with {share}");
+        }
+    }
+
+    /// When each of `count` requests leaves, all asked for at once by an account that was quiet; in milliseconds, rounded
+    /// up as a clock that ticks in milliseconds would.
+    fn leaving(rate: Rate, count: u32) -> Vec<u128> {
+        let mut budget = Budget::new(rate, at(0));
+        let one = |_| match budget.reserve(1, at(0)) {
+            Turn::After(wait) => wait.as_micros().div_ceil(1_000),
+            Turn::Resting(_) => panic!("nobody sent it to rest"),
+        };
+        (0..count).map(one).collect()
+    }
+
+    #[test]
+    fn no_period_sees_more_than_the_vendor_allows() {
+        for requests in [1, 2, 3, 5, 10, 11, 60, 100, 200] {
+            for share in [0.01, 0.1, 0.5, 0.8, 0.9, 0.99, 1.0] {
+                for per_seconds in [1, 10, 60] {
+                    let rate = Rate {
+                        requests,
+                        per_seconds,
+                        share,
+                    };
+                    let leaving = leaving(rate, 3 * requests + 1);
+                    let allowed = usize::try_from(requests).unwrap();
+                    let period = u128::from(per_seconds) * 1_000;
+                    // One more than is allowed takes a whole period.
+                    for (first, last) in leaving.iter().zip(&leaving[allowed..]) {
+                        assert!(last - first >= period, "{rate:?}: {first} to {last}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn over_time_a_budget_gives_its_share_but_for_the_room_that_a_burst_needs() {
+        for (share, sent) in [(0.8, 8), (0.5, 5), (1.0, 9)] {
+            let rate = Rate {
+                requests: 10,
+                per_seconds: 60,
+                share,
+            };
+            let leaving = leaving(rate, 200);
+            // In the second minute, when the burst is over.
+            let count = leaving.iter().filter(|at| (60_000..120_000).contains(*at)).count();
+            assert_eq!(count, sent, "{share}");
+        }
+    }
+
+    #[test]
+    fn to_ask_how_long_a_turn_waits_takes_nothing() {
+        let mut budget = used_up(at(0));
+        assert_eq!(
+            [1, 1, 2, 0].map(|cost| budget.wait(cost, at(0))),
+            [1, 1, 2, 0].map(Duration::from_secs)
+        );
+        budget.take(1, at(1));
+        assert_eq!(budget.wait(1, at(1)), Duration::from_secs(1));
     }
 
     #[test]
     fn never_more_than_burst_and_rate_leave_in_any_time() {
-        let mut budget = Budget::new(&limits(), at(0));
+        let mut budget = Budget::new(RATE, at(0));
         let leaving = (0..200)
             .filter(|_| matches!(budget.reserve(1, at(0)), Turn::After(wait) if wait <= Duration::from_mins(1)));
         assert_eq!(leaving.count(), 70);
@@ -176,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_request_dearer_than_the_burst_leaves_in_the_end_and_the_next_ones_pay_for_it() {
-        let mut budget = Budget::new(&limits(), at(0));
+        let mut budget = Budget::new(RATE, at(0));
         assert_eq!(budget.reserve(25, at(0)), wait(15));
         assert_eq!(budget.reserve(1, at(0)), wait(16));
     }
@@ -198,14 +329,14 @@ mod tests {
 
     #[test]
     fn giving_back_never_fills_beyond_the_brim() {
-        let mut budget = Budget::new(&limits(), at(0));
+        let mut budget = Budget::new(RATE, at(0));
         budget.give_back(50, at(0));
-        assert_eq!(budget, Budget::new(&limits(), at(0)));
+        assert_eq!(budget, Budget::new(RATE, at(0)));
     }
 
     #[test]
     fn nothing_leaves_while_the_account_rests() {
-        let mut budget = Budget::new(&limits(), at(0));
+        let mut budget = Budget::new(RATE, at(0));
         budget.rest(at(30));
         budget.rest(at(20));
         assert_eq!(budget.reserve(1, at(10)), Turn::Resting(Duration::from_secs(20)));
@@ -223,27 +354,20 @@ mod tests {
     #[test]
     fn new_limits_keep_what_was_used() {
         let mut budget = used_up(at(0));
-        budget.adopt(
-            &Limits {
-                requests: 240,
-                ..limits()
-            },
-            at(0),
-        );
+        budget.adopt(Rate { requests: 240, ..RATE }, at(0));
         assert_eq!(budget.reserve(1, at(0)), Turn::After(Duration::from_millis(500)));
     }
 
     #[test]
     fn limits_of_nothing_are_slow_but_never_for_ever() {
-        let nothing = Limits {
+        let nothing = Rate {
             requests: 0,
             per_seconds: 0,
             share: 0.0,
-            concurrency_per_lane: 0,
         };
-        let mut budget = Budget::new(&nothing, at(0));
-        assert_eq!(budget.reserve(10, at(0)), wait(0));
-        assert_eq!(budget.reserve(1, at(0)), wait(1));
+        let mut budget = Budget::new(nothing, at(0));
+        assert_eq!(budget.reserve(1, at(0)), wait(0));
+        assert_eq!(budget.reserve(10, at(0)), wait(10));
     }
 
     #[test]

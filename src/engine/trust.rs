@@ -48,7 +48,9 @@ pub struct Track {
     breaches_in_a_row: u32,
     /// Whose polls broke in that row.
     broken: BTreeSet<InstanceId>,
-    seen: BTreeSet<InstanceId>,
+    /// Whose polls failed.
+    failing: BTreeSet<InstanceId>,
+    last: Option<Ending>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,9 +58,15 @@ pub enum Verdict {
     GoOn,
     /// The probation is over.
     Proven,
-    RollBack(String),
+    /// `instances` had failing polls.
+    RollBack {
+        reason: String,
+        instances: usize,
+    },
+    /// `instances` had polls that broke.
     Quarantine {
         reason: String,
+        instances: usize,
         pause: Duration,
         times: u32,
     },
@@ -67,7 +75,10 @@ pub enum Verdict {
 impl Track {
     pub fn add(&mut self, instance: InstanceId, ending: Ending) {
         self.polls += 1;
-        keep(&mut self.seen, instance);
+        self.last = Some(ending);
+        if ending != Ending::Good {
+            keep(&mut self.failing, instance);
+        }
         match ending {
             Ending::Good => {
                 self.breaches_in_a_row = 0;
@@ -89,48 +100,61 @@ impl Track {
         self.failed as f64 / self.polls as f64
     }
 
-    /// One instance whose data no component can read must not stop the others.
-    fn breaks_everywhere(&self) -> bool {
-        self.breaches_in_a_row >= BREACHES_MAX && self.broken.len() >= self.seen.len().min(2)
-    }
-
     /// `former` is the track of the component that a rollback would go back to.
     #[must_use]
     pub fn verdict(&self, standing: &Standing, former: Option<&Track>, now: Timestamp) -> Verdict {
         if let (Standing::Probation { since }, Some(former)) = (standing, former) {
-            let allowed = PROBATION_RATIO * former.share().max(SHARE_FLOOR);
+            // However bad the former one was, one that fails always is worse.
+            let share = former.share().max(SHARE_FLOOR);
+            let allowed = (PROBATION_RATIO * share).min(f64::midpoint(1.0, share));
             if self.failed >= PROBATION_FAILURES_MIN && self.share() > allowed {
-                return Verdict::RollBack(format!(
-                    "{} of its {} polls failed, where the version before failed in {:.1} % of its own",
-                    self.failed,
-                    self.polls,
-                    100.0 * former.share()
-                ));
+                return Verdict::RollBack {
+                    reason: format!(
+                        "{} of its {} polls failed, where the version before failed in {:.1} % of its own",
+                        self.failed,
+                        self.polls,
+                        100.0 * former.share()
+                    ),
+                    instances: self.failing.len(),
+                };
             }
             if self.polls >= PROBATION_POLLS || now.since(*since) >= PROBATION_MAX {
                 return Verdict::Proven;
             }
         }
-        if self.breaks_everywhere() {
-            let times = match standing {
-                Standing::Quarantined { times, .. } => times.saturating_add(1),
-                _ => 1,
-            };
-            return Verdict::Quarantine {
-                reason: format!("{} polls in a row broke in it", self.breaches_in_a_row),
-                pause: QUARANTINE_MIN
-                    .saturating_mul(1 << (times - 1).min(16))
-                    .min(QUARANTINE_MAX),
-                times,
-            };
-        }
         match standing {
+            // Polls that were under way when it began say nothing new.
+            Standing::Quarantined { until, .. } if now < *until => Verdict::GoOn,
+            _ if self.last == Some(Ending::Breach) && self.breaches_in_a_row >= BREACHES_MAX => {
+                self.quarantine(standing)
+            }
             // Somebody tried, and it went well.
-            Standing::Quarantined { .. } if self.breaches_in_a_row == 0 => Verdict::Proven,
+            Standing::Quarantined { .. } if self.last == Some(Ending::Good) => Verdict::Proven,
             Standing::Probation { .. } if former.is_none() => Verdict::Proven,
             _ => Verdict::GoOn,
         }
     }
+
+    fn quarantine(&self, standing: &Standing) -> Verdict {
+        let times = match standing {
+            Standing::Quarantined { times, .. } => times.saturating_add(1),
+            _ => 1,
+        };
+        let pause = QUARANTINE_MIN.saturating_mul(1 << (times - 1).min(16));
+        Verdict::Quarantine {
+            reason: format!("{} polls in a row broke in it", self.breaches_in_a_row),
+            instances: self.broken.len(),
+            pause: pause.min(QUARANTINE_MAX),
+            times,
+        }
+    }
+}
+
+/// Are these enough of the instances that use an element to judge it by? One whose data or settings no component can
+/// read must not decide for the others.
+#[must_use]
+pub fn is_enough(instances: usize, users: usize) -> bool {
+    instances >= users.min(2)
 }
 
 /// Records that were read again although the vendor says that nothing happened to them.
@@ -208,7 +232,7 @@ mod tests {
         };
         assert_eq!(verdict(2, 0), Verdict::GoOn, "too few to judge");
         assert!(
-            matches!(verdict(3, 6), Verdict::RollBack(_)),
+            matches!(verdict(3, 6), Verdict::RollBack { instances: 1, .. }),
             "a third is more than three times a tenth"
         );
         assert_eq!(verdict(3, 7), Verdict::GoOn, "three tenths are not");
@@ -238,11 +262,36 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_for_one_instance_alone_does_not_stop_the_others() {
-        let endings = [times(1, 2, Ending::Good), times(9, 1, Ending::Breach)].concat();
-        assert_eq!(quarantine(&track(&endings), &Standing::Good), None);
-        let endings = [endings, times(1, 2, Ending::Breach)].concat();
-        assert!(quarantine(&track(&endings), &Standing::Good).is_some());
+    fn a_component_that_fails_always_is_worse_than_a_bad_one() {
+        let former = track(&[times(1, 1, Ending::Good), times(1, 1, Ending::Fault)].concat());
+        let always = track(&times(3, 1, Ending::Fault));
+        let verdict = always.verdict(&PROBATION, Some(&former), Timestamp::EPOCH);
+        assert!(matches!(verdict, Verdict::RollBack { .. }), "{verdict:?}");
+    }
+
+    #[test]
+    fn what_ends_during_a_quarantine_or_with_a_mere_fault_does_not_make_it_longer() {
+        let until = Timestamp::from_ms(1_000);
+        let standing = Standing::Quarantined {
+            reason: String::new(),
+            since: Timestamp::EPOCH,
+            until,
+            times: 1,
+        };
+        let broken = track(&times(9, 1, Ending::Breach));
+        assert_eq!(broken.verdict(&standing, None, Timestamp::from_ms(999)), Verdict::GoOn);
+        assert!(matches!(
+            broken.verdict(&standing, None, until),
+            Verdict::Quarantine { times: 2, .. }
+        ));
+        let fault = track(&[times(9, 1, Ending::Breach), times(1, 1, Ending::Fault)].concat());
+        assert_eq!(fault.verdict(&standing, None, until), Verdict::GoOn);
+    }
+
+    #[test]
+    fn one_instance_among_several_does_not_decide() {
+        assert!(is_enough(1, 1) && is_enough(2, 2) && is_enough(2, 9) && is_enough(0, 0));
+        assert!(!is_enough(1, 2) && !is_enough(1, 9));
     }
 
     #[test]

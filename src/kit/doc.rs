@@ -143,6 +143,7 @@ fn limits(manifest: &Manifest) -> String {
         per_seconds,
         share,
         concurrency_per_lane,
+        lanes,
     } = &manifest.limits;
     let mut lines = vec![
         format!(
@@ -150,6 +151,17 @@ fn limits(manifest: &Manifest) -> String {
             (share * 100.0).round()
         ),
         format!("- {concurrency_per_lane} requests at the same time per lane"),
+    ];
+    lines.extend(lanes.iter().map(|(name, lane)| {
+        let places = lane
+            .concurrency
+            .map_or_else(String::new, |places| format!(", {places} at the same time"));
+        format!(
+            "- {} requests in {} s in the lane `{name}`{places}",
+            lane.requests, lane.per_seconds
+        )
+    }));
+    lines.extend([
         format!(
             "- {} records per page, at most {}",
             manifest.page_size.default, manifest.page_size.max
@@ -158,7 +170,7 @@ fn limits(manifest: &Manifest) -> String {
             "- a poll reads {} s before the last one's end again",
             manifest.overlap_seconds
         ),
-    ];
+    ]);
     let mut hosts: Vec<String> = manifest.hosts.iter().map(|host| format!("`https://{host}`")).collect();
     hosts.extend(manifest.hosts_from.iter().map(|key| format!("the origin of `{key}`")));
     if !hosts.is_empty() {
@@ -257,6 +269,7 @@ mod tests {
                 {"name": "*", "generic": true},
             ],
             "hosts": ["api.example.com"], "hostsFrom": ["notes.url"],
+            "limits": {"lanes": {"search": {"requests": 5, "perSeconds": 1, "concurrency": 2}}},
         });
         Manifest::parse(document.to_string().as_bytes()).unwrap().0
     }
@@ -269,6 +282,7 @@ mod tests {
             "| `notes.archived` | true or false |  | `false` |  |",
             "| `items` | `id` |  | `updated_at` | Notes. |",
             "| any other name | `id` |  |  |  |",
+            "- 5 requests in 1 s in the lane `search`, 2 at the same time",
             "- requests go to `https://api.example.com`, the origin of `notes.url` and nowhere else",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n\n{page}");

@@ -118,6 +118,7 @@ fn grants(address: SocketAddr) -> Grants {
             per_seconds: 1,
             share: 1.0,
             concurrency_per_lane: 3,
+            lanes: Default::default(),
         },
         response_headers: vec!["retry-after".into()],
     }

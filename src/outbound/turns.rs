@@ -1,13 +1,18 @@
-//! Whose turn it is: the budget of each vendor account, and the places of each of its lanes. Keeps nothing over a restart.
+//! Whose turn it is: the budget of each vendor account, and the places of each of its lanes, some of which have a budget of
+//! their own. Keeps nothing over a restart.
+
+mod lane;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use self::lane::Lane;
 use crate::domain::element::Limits;
 use crate::domain::time::Timestamp;
-use crate::engine::pace::{Budget, Turn};
+use crate::engine::pace::{Budget, Rate, Turn};
 use crate::ports::{Clock, Grants};
 
 /// So many accounts are known before those that rest unused are forgotten; likewise for the lanes of an account, whose names
@@ -24,12 +29,6 @@ struct Account {
     budget: Budget,
     limits: Limits,
     lanes: HashMap<String, Lane>,
-}
-
-/// Places are handed out in the order of asking.
-struct Lane {
-    places: Arc<Semaphore>,
-    size: usize,
 }
 
 /// A request's place in its lane; dropping it lets the next one in.
@@ -54,13 +53,31 @@ impl Turns {
 
     /// Waits for a place in the lane.
     pub(super) async fn place(&self, grants: &Grants, lane: &str) -> Place {
-        let places = self.with_account(grants, |account, _| account.lane(lane));
+        let places = self.with_account(grants, |account, now| account.lane(lane, now).places.clone());
         let permit = places.acquire_owned().await.expect("a lane is never closed");
         Place { _permit: permit }
     }
 
-    /// Waits until the account is awake and its budget allows the cost, which is then spent.
-    pub(super) async fn spend(&self, grants: &Grants, cost: u16) {
+    /// Waits until the account is awake and its budget and the lane's allow the cost, which is then spent.
+    pub(super) async fn spend(&self, grants: &Grants, lane: &str, cost: u16) {
+        let gate = self.with_account(grants, |account, now| account.gate(lane, now));
+        // What the vendor does not count has no turn to wait for.
+        let Some(gate) = gate.filter(|_| cost > 0) else {
+            return self.spend_of_account(grants, cost).await;
+        };
+        let _turn = gate.acquire_owned().await.expect("a lane is never closed");
+        loop {
+            let wait = self.with_account(grants, |account, now| account.wait_of_lane(lane, cost, now));
+            if wait.is_zero() {
+                break;
+            }
+            self.clock.sleep(wait).await;
+        }
+        self.spend_of_account(grants, cost).await;
+        self.with_account(grants, |account, now| account.take_of_lane(lane, cost, now));
+    }
+
+    async fn spend_of_account(&self, grants: &Grants, cost: u16) {
         loop {
             match self.with_account(grants, |account, now| account.budget.reserve(cost, now)) {
                 Turn::Resting(rest) => self.clock.sleep(rest).await,
@@ -110,7 +127,7 @@ impl Turns {
             .get_mut(&grants.account)
             .expect("it was put there if it was missing");
         if account.limits != grants.limits {
-            account.budget.adopt(&grants.limits, now);
+            account.budget.adopt(Rate::of_account(&grants.limits), now);
             account.limits = grants.limits.clone();
         }
         change(account, now)
@@ -125,40 +142,45 @@ impl Turns {
 impl Account {
     fn new(limits: &Limits, now: Timestamp) -> Self {
         Self {
-            budget: Budget::new(limits, now),
+            budget: Budget::new(Rate::of_account(limits), now),
             limits: limits.clone(),
             lanes: HashMap::new(),
         }
     }
 
-    fn lane(&mut self, name: &str) -> Arc<Semaphore> {
-        let size = usize::try_from(self.limits.concurrency_per_lane.max(1)).unwrap_or(1);
-        let size = size.min(Semaphore::MAX_PERMITS);
-        // Another size is another lane: those under way in the old one keep their places and go.
-        if self.lanes.get(name).is_none_or(|lane| lane.size != size) {
-            if self.lanes.len() >= LANES_BEFORE_TIDYING {
-                self.lanes.retain(|_, lane| !lane.is_idle());
-            }
-            self.lanes.insert(
-                name.to_owned(),
-                Lane {
-                    places: Arc::new(Semaphore::new(size)),
-                    size,
-                },
-            );
+    /// The lane as the limits have it now.
+    fn lane(&mut self, name: &str, now: Timestamp) -> &mut Lane {
+        if !self.lanes.contains_key(name) && self.lanes.len() >= LANES_BEFORE_TIDYING {
+            self.lanes.retain(|_, lane| !lane.is_idle(now));
         }
-        self.lanes[name].places.clone()
+        let size = usize::try_from(self.limits.concurrency(name).max(1)).unwrap_or(1);
+        let size = size.min(Semaphore::MAX_PERMITS);
+        let own = self.limits.lanes.get(name);
+        let rate = own.map(|own| Rate::of_lane(own, &self.limits));
+        let lane = self.lanes.entry(name.to_owned()).or_insert_with(|| Lane::new(size));
+        lane.resize(size);
+        lane.adopt(rate, now);
+        lane
+    }
+
+    /// None of a lane without a budget.
+    fn gate(&mut self, lane: &str, now: Timestamp) -> Option<Arc<Semaphore>> {
+        self.lane(lane, now).own.as_ref().map(|own| own.gate.clone())
+    }
+
+    fn wait_of_lane(&mut self, lane: &str, cost: u16, now: Timestamp) -> Duration {
+        let own = self.lane(lane, now).own.as_mut();
+        own.map_or(Duration::ZERO, |own| own.budget.wait(cost, now))
+    }
+
+    fn take_of_lane(&mut self, lane: &str, cost: u16, now: Timestamp) {
+        if let Some(own) = &mut self.lane(lane, now).own {
+            own.budget.take(cost, now);
+        }
     }
 
     fn is_idle(&self, now: Timestamp) -> bool {
-        self.budget.is_fresh(now) && self.lanes.values().all(Lane::is_idle)
-    }
-}
-
-impl Lane {
-    /// Nobody is in it or waits for it: both hold the semaphore.
-    fn is_idle(&self) -> bool {
-        Arc::strong_count(&self.places) == 1
+        self.budget.is_fresh(now) && self.lanes.values().all(|lane| lane.is_idle(now))
     }
 }
 
@@ -179,132 +201,4 @@ impl Drop for Reservation<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use futures_util::FutureExt;
-
-    use super::*;
-    use crate::outbound::tests::HandClock;
-
-    /// One a second, ten at once.
-    fn grants(account: &str, concurrency_per_lane: u32) -> Grants {
-        Grants {
-            hosts: Vec::new(),
-            origins: Vec::new(),
-            secrets: HashMap::new(),
-            oauth2: None,
-            account: account.into(),
-            limits: Limits {
-                requests: 60,
-                per_seconds: 60,
-                share: 1.0,
-                concurrency_per_lane,
-            },
-            response_headers: Vec::new(),
-        }
-    }
-
-    fn turns() -> (Arc<HandClock>, Turns) {
-        let clock = Arc::new(HandClock::default());
-        (clock.clone(), Turns::new(clock))
-    }
-
-    #[test]
-    fn an_account_over_its_budget_waits_and_others_do_not() {
-        let (clock, turns) = turns();
-        let (busy, quiet) = (grants("busy", 1), grants("quiet", 1));
-        assert!(turns.spend(&busy, 10).now_or_never().is_some());
-        let mut next = Box::pin(turns.spend(&busy, 1));
-        assert!((&mut next).now_or_never().is_none());
-        assert!(turns.spend(&quiet, 1).now_or_never().is_some());
-        clock.advance(Duration::from_secs(1));
-        assert!(next.now_or_never().is_some());
-    }
-
-    #[test]
-    fn one_that_stops_waiting_gives_its_turn_back() {
-        let (clock, turns) = turns();
-        let grants = grants("a", 1);
-        turns.spend(&grants, 10).now_or_never().unwrap();
-        let mut given_up = Box::pin(turns.spend(&grants, 60));
-        assert!((&mut given_up).now_or_never().is_none());
-        drop(given_up);
-        let mut next = Box::pin(turns.spend(&grants, 1));
-        assert!((&mut next).now_or_never().is_none());
-        clock.advance(Duration::from_secs(1));
-        assert!(next.now_or_never().is_some());
-    }
-
-    #[test]
-    fn an_account_sent_to_rest_lets_nobody_go_not_even_who_had_a_turn() {
-        let (clock, turns) = turns();
-        let grants = grants("a", 1);
-        turns.rest("a", Timestamp::EPOCH.plus(Duration::from_secs(5)));
-        let mut first = Box::pin(turns.spend(&grants, 0));
-        assert!((&mut first).now_or_never().is_none());
-        clock.advance(Duration::from_secs(5));
-        assert!(first.now_or_never().is_some());
-        turns.spend(&grants, 10).now_or_never().unwrap();
-        let mut promised = Box::pin(turns.spend(&grants, 1));
-        assert!((&mut promised).now_or_never().is_none());
-        turns.rest("a", Timestamp::EPOCH.plus(Duration::from_secs(60)));
-        clock.advance(Duration::from_secs(2));
-        assert!((&mut promised).now_or_never().is_none());
-        clock.advance(Duration::from_secs(60));
-        assert!(promised.now_or_never().is_some());
-    }
-
-    #[test]
-    fn a_lane_has_its_places_and_serves_in_the_order_of_asking() {
-        let (_, turns) = turns();
-        let grants = grants("a", 2);
-        let place = |lane: &'static str| Box::pin(turns.place(&grants, lane));
-        let first = place("x").now_or_never().unwrap();
-        let _second = place("x").now_or_never().unwrap();
-        let (mut third, mut fourth) = (place("x"), place("x"));
-        assert!((&mut third).now_or_never().is_none() && (&mut fourth).now_or_never().is_none());
-        assert!(place("y").now_or_never().is_some(), "another lane is free");
-        drop(first);
-        assert!((&mut fourth).now_or_never().is_none());
-        drop(third);
-        assert!(
-            fourth.now_or_never().is_some(),
-            "a place that nobody takes any more goes to the next"
-        );
-    }
-
-    #[test]
-    fn lanes_and_accounts_made_up_by_an_element_are_forgotten() {
-        let (_, turns) = turns();
-        let held = turns.place(&grants("a", 1), "held").now_or_never().unwrap();
-        for number in 0..2 * LANES_BEFORE_TIDYING {
-            turns
-                .place(&grants("a", 1), &format!("lane {number}"))
-                .now_or_never()
-                .unwrap();
-        }
-        let lanes = turns.lock()["a"].lanes.len();
-        assert!(lanes <= LANES_BEFORE_TIDYING, "{lanes}");
-        assert!(
-            turns.place(&grants("a", 1), "held").now_or_never().is_none(),
-            "a lane in use is remembered"
-        );
-        drop(held);
-        for number in 0..ACCOUNTS_BEFORE_TIDYING + 1 {
-            turns
-                .place(&grants(&format!("account {number}"), 1), "")
-                .now_or_never()
-                .unwrap();
-        }
-        assert!(turns.lock().len() <= ACCOUNTS_BEFORE_TIDYING);
-    }
-
-    #[test]
-    fn another_size_of_a_lane_counts_from_the_next_request() {
-        let (_, turns) = turns();
-        let _old = turns.place(&grants("a", 1), "x").now_or_never().unwrap();
-        let _new = turns.place(&grants("a", 2), "x").now_or_never().unwrap();
-        assert!(turns.place(&grants("a", 2), "x").now_or_never().is_some());
-    }
-}
+mod tests;

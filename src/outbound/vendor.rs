@@ -30,18 +30,19 @@ pub(super) struct Ready {
     /// Headers that wait for an access token.
     late: Vec<(String, String)>,
     idempotent: bool,
+    lane: String,
     cost: u16,
 }
 
 impl Shared {
     /// As `Vendor::send` promises. Dropping the future gives back its place and what it took of the budget.
     pub(super) async fn send(self: &Arc<Self>, request: Request, grants: &Grants) -> Result<Response, Refusal> {
-        let (id, lane) = (request.id, request.lane.clone());
+        let id = request.id;
         let ready = prepare(request, grants)?;
         if let Err(blocked) = self.guard.check_literal(ready.request.url()) {
             return Ok(no_answer(id, &blocked.into()));
         }
-        let _place = self.turns.place(grants, &lane).await;
+        let _place = self.turns.place(grants, &ready.lane).await;
         let result = match &grants.oauth2 {
             Some(grant) if !ready.late.is_empty() => self.authorized(&ready, grant, grants).await?,
             _ => self.tries(&ready, ready.filled(&grants.secrets)?, grants).await,
@@ -66,7 +67,7 @@ impl Shared {
     ) -> Result<Whole, Reason> {
         let mut tries = 0;
         loop {
-            self.turns.spend(grants, ready.cost).await;
+            self.turns.spend(grants, &ready.lane, ready.cost).await;
             tries += 1;
             let this_try = request.try_clone().expect("a body of bytes can be sent again");
             match self.exchange(this_try).await {
@@ -124,6 +125,7 @@ fn prepare(request: Request, grants: &Grants) -> Result<Ready, Refusal> {
         request: ready,
         late,
         idempotent: request.idempotent,
+        lane: request.lane,
         cost: request.cost,
     })
 }

@@ -11,15 +11,18 @@ mod shadow;
 mod status;
 mod watch;
 
-use bytes::Bytes;
-use tracing::{info, warn};
-
 use std::sync::Arc;
 
-use super::Gateway;
+use bytes::Bytes;
+use tokio::sync::MutexGuard as Turn;
+use tracing::{info, warn};
+
+use self::catalogue::{built_in, is_on_probation};
+use super::{Gateway, poll};
 use crate::domain::element::Element;
 use crate::domain::generation::{Generation, Generations, Source, Standing};
-use crate::domain::id::Digest;
+use crate::domain::id::{Digest, ResourceKey};
+use crate::domain::poll::{Outcome, PollReport};
 use crate::ports::{Inadmissible, StoreError};
 
 pub use self::catalogue::Catalogue;
@@ -74,6 +77,8 @@ pub struct Loaded {
     pub former: Option<Digest>,
     /// How it reads what the instances read last; nothing where there was no other component.
     pub shadow: Shadow,
+    /// Why it would not be taken without force.
+    pub worse: Option<String>,
     pub dry_run: bool,
 }
 
@@ -84,6 +89,19 @@ impl Gateway {
     /// # Errors
     /// Whatever fails, the active component is untouched.
     pub async fn load_element(
+        &self,
+        expected: Option<&str>,
+        component: Bytes,
+        source: Source,
+        load: Load,
+    ) -> Result<Loaded, Error> {
+        let loaded = self.try_load(expected, component, source, load).await;
+        // Whatever was admitted for nothing goes.
+        self.elements.retain(&self.catalogue.wanted());
+        loaded
+    }
+
+    async fn try_load(
         &self,
         expected: Option<&str>,
         component: Bytes,
@@ -103,32 +121,38 @@ impl Gateway {
             Some(former) if former.digest != element.digest => self.shadow(former, &element).await?,
             _ => Shadow::default(),
         };
+        let worse = shadow.speaks_against(former.as_deref(), &element);
         let loaded = Loaded {
             former: former.as_ref().map(|former| former.digest),
             shadow,
+            worse: worse.clone(),
             dry_run: load.dry_run,
             element,
         };
         if load.dry_run {
             return Ok(loaded);
         }
-        if let Some(reason) = loaded.shadow.speaks_against(former.as_deref(), &loaded.element)
-            && !load.force
-        {
+        if let Some(reason) = worse.filter(|_| !load.force) {
             return Err(Error::Worse(reason));
         }
         self.take(&loaded.element, component, source).await?;
+        self.wake_resting(&loaded.element.manifest.key).await?;
         Ok(loaded)
     }
 
     /// Keeps a component and makes it active.
     async fn take(&self, element: &Element, component: Bytes, source: Source) -> Result<(), Error> {
         let (key, digest) = (&element.manifest.key, element.digest);
+        let turn = self.elements_turn().await;
         self.files.put(component_file(digest), component).await?;
         let now = self.clock.now();
         let dropped = self
-            .change_element(key, |row| {
-                let standing = if row.active.is_some_and(|active| active != digest) {
+            .change_row(&turn, key, |row| {
+                // Once more the same: it stands as it stood.
+                if row.active == Some(digest) {
+                    return None;
+                }
+                let standing = if row.active.is_some() {
                     Standing::Probation { since: now }
                 } else {
                     Standing::Good
@@ -147,10 +171,49 @@ impl Gateway {
                 Some(cut(row))
             })
             .await?;
-        for digest in dropped.unwrap_or_default() {
-            self.files.remove(component_file(digest)).await?;
-        }
+        self.remove_components(dropped.unwrap_or_default()).await;
         info!(element = key, version = element.manifest.version, %digest, "element loaded");
+        Ok(())
+    }
+
+    /// Drops the files of components that no row holds any more. One that stays goes with the next start.
+    async fn remove_components(&self, digests: Vec<Digest>) {
+        for digest in digests {
+            if self.catalogue.holds(digest) {
+                continue;
+            }
+            if let Err(error) = self.files.remove(component_file(digest)).await {
+                warn!(%digest, %error, "the component's file could not be removed");
+            }
+        }
+    }
+
+    /// Polls that were put off for want of a component, or of a good one, are due now.
+    async fn wake_resting(&self, key: &str) -> Result<(), Error> {
+        let now = self.clock.now();
+        for instance in self.store.instances().await? {
+            if instance.element != key || !instance.enabled {
+                continue;
+            }
+            for (resource, mut state) in self.store.resources(instance.id).await? {
+                let rests = matches!(&state.last, Some(PollReport { outcome: Outcome::Failed { code, .. }, .. })
+                    if code == "element-quarantined" || code == "element-not-loaded");
+                if !rests || state.due.is_none_or(|due| due <= now) {
+                    continue;
+                }
+                state.due = Some(now);
+                let resource = ResourceKey {
+                    instance: instance.id,
+                    resource,
+                };
+                match self.store.commit(poll::row_only(&resource, state)).await {
+                    // Somebody else was at it: a poll, or a change of the instance.
+                    Ok(()) | Err(StoreError::Conflict(_)) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        self.polls.notify_one();
         Ok(())
     }
 
@@ -159,32 +222,51 @@ impl Gateway {
     /// # Errors
     /// There is none.
     pub async fn roll_back(&self, key: &str, reason: &str) -> Result<Digest, Error> {
+        let turn = self.elements_turn().await;
+        let row = self.catalogue.row(key).ok_or_else(|| Error::Unknown(key.to_owned()))?;
+        let former = row.previous.filter(|former| row.find(*former).is_some());
+        let former = former.ok_or_else(|| Error::NothingBefore(key.to_owned()))?;
+        self.go_back(&turn, key, former, reason).await?;
+        drop(turn);
+        self.wake_resting(key).await?;
+        Ok(former)
+    }
+
+    /// Takes a component back that is on probation, if it still is.
+    pub(super) async fn take_back(&self, element: &Element, reason: &str) -> Result<(), Error> {
+        let key = &element.manifest.key;
+        let turn = self.elements_turn().await;
+        let row = self.catalogue.row(key).unwrap_or_default();
+        if !is_on_probation(&row, element.digest) {
+            return Ok(());
+        }
+        let Some(former) = proven(&row, element.digest) else {
+            return Ok(());
+        };
+        self.go_back(&turn, key, former, reason).await
+    }
+
+    async fn go_back(&self, turn: &Turn<'_, ()>, key: &str, former: Digest, reason: &str) -> Result<(), Error> {
+        if !self.admit_kept(key, former).await? {
+            return Err(Error::NothingBefore(key.to_owned()));
+        }
         let now = self.clock.now();
-        let back = self
-            .change_element(key, |row| {
-                let former = row.previous.filter(|former| row.find(*former).is_some())?;
-                if let Some(active) = row.active.and_then(|active| row.find_mut(active)) {
-                    active.standing = Standing::RolledBack {
-                        reason: reason.to_owned(),
-                        at: now,
-                    };
-                }
-                if let Some(former) = row.find_mut(former) {
-                    former.standing = Standing::Good;
-                }
-                activate(row, former);
-                Some(former)
-            })
-            .await?;
-        let back = back.ok_or_else(|| {
-            if self.catalogue.row(key).is_some() {
-                Error::NothingBefore(key.to_owned())
-            } else {
-                Error::Unknown(key.to_owned())
+        self.change_row(turn, key, |row| {
+            if let Some(active) = row.active.and_then(|active| row.find_mut(active)) {
+                active.standing = Standing::RolledBack {
+                    reason: reason.to_owned(),
+                    at: now,
+                };
             }
-        })?;
-        warn!(element = key, digest = %back, reason, "element rolled back");
-        Ok(back)
+            if let Some(former) = row.find_mut(former) {
+                former.standing = Standing::Good;
+            }
+            activate(row, former);
+            Some(())
+        })
+        .await?;
+        warn!(element = key, digest = %former, reason, "element rolled back");
+        Ok(())
     }
 
     /// Removes what was loaded over REST or from a folder. What is built in comes back to its place.
@@ -192,43 +274,48 @@ impl Gateway {
     /// # Errors
     /// Instances use it and would be left without a component, unless `force`.
     pub async fn remove_element(&self, key: &str, force: bool) -> Result<(), Error> {
+        let turn = self.elements_turn().await;
         let row = self.catalogue.row(key).ok_or_else(|| Error::Unknown(key.to_owned()))?;
-        let built_in = row
-            .all
-            .iter()
-            .find(|generation| generation.source == Source::BuiltIn)
-            .map(|generation| generation.digest);
-        if built_in.is_some() && row.all.len() == 1 {
-            return Err(Error::BuiltIn(key.to_owned()));
-        }
-        if built_in.is_none() && !force {
-            let instances = self.store.instances().await?;
-            let mut users = instances.iter().filter(|instance| instance.element == key);
-            if let Some(first) = users.next() {
-                return Err(Error::InUse {
-                    key: key.to_owned(),
-                    count: 1 + users.count(),
-                    first: first.id.0,
-                });
-            }
+        let built_in = built_in(&row);
+        match built_in {
+            Some(_) if row.all.len() == 1 => return Err(Error::BuiltIn(key.to_owned())),
+            Some(digest) if !self.admit_kept(key, digest).await? => return Err(Error::NothingBefore(key.to_owned())),
+            Some(_) => {}
+            None if force => {}
+            None => self.check_unused(key).await?,
         }
         let dropped = self
-            .change_element(key, |row| {
+            .change_row(&turn, key, |row| {
                 let (kept, dropped) = std::mem::take(&mut row.all)
                     .into_iter()
                     .partition(|generation| Some(generation.digest) == built_in);
                 row.all = kept;
                 row.active = built_in;
                 row.previous = None;
+                // There is nothing that it could be judged beside.
+                for generation in &mut row.all {
+                    generation.standing = Standing::Good;
+                }
                 let dropped: Vec<Generation> = dropped;
-                Some(dropped)
+                Some(dropped.iter().map(|generation| generation.digest).collect())
             })
             .await?;
-        for generation in dropped.unwrap_or_default() {
-            self.files.remove(component_file(generation.digest)).await?;
-        }
+        self.remove_components(dropped.unwrap_or_default()).await;
         info!(element = key, built_in = built_in.is_some(), "element removed");
         Ok(())
+    }
+
+    async fn check_unused(&self, key: &str) -> Result<(), Error> {
+        let instances = self.store.instances().await?;
+        let mut users = instances.iter().filter(|instance| instance.element == key);
+        match users.next() {
+            None => Ok(()),
+            Some(first) => Err(Error::InUse {
+                key: key.to_owned(),
+                count: 1 + users.count(),
+                first: first.id.0,
+            }),
+        }
     }
 }
 
@@ -236,10 +323,30 @@ pub(super) fn component_file(digest: Digest) -> String {
     format!("components/{digest}")
 }
 
-/// Puts a generation in front; one of the same digest that is there keeps nothing but its place in history.
-fn add(row: &mut Generations, generation: Generation) {
+/// Puts a generation in front, in place of one of the same digest. What is built in stays built in.
+fn add(row: &mut Generations, mut generation: Generation) {
+    if built_in(row) == Some(generation.digest) {
+        generation.source = Source::BuiltIn;
+    }
     row.all.retain(|known| known.digest != generation.digest);
     row.all.insert(0, generation);
+}
+
+/// Where a component that fails its probation gives way to: the one before if it was good, else the newest good one, else
+/// what is built in.
+fn proven(row: &Generations, failing: Digest) -> Option<Digest> {
+    let is_good = |digest: &Digest| {
+        let generation = row.find(*digest);
+        *digest != failing && generation.is_some_and(|generation| generation.standing == Standing::Good)
+    };
+    let newest = || {
+        row.all
+            .iter()
+            .map(|generation| generation.digest)
+            .find(|digest| is_good(digest))
+    };
+    let built_in = || built_in(row).filter(|digest| *digest != failing);
+    row.previous.filter(is_good).or_else(newest).or_else(built_in)
 }
 
 fn activate(row: &mut Generations, digest: Digest) {

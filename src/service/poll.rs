@@ -22,7 +22,7 @@ use crate::domain::id::ResourceKey;
 use crate::domain::instance::{Instance, Poller};
 use crate::domain::poll::{Continuation, Outcome, PollReport, Progress, ResourceState};
 use crate::domain::record::Record;
-use crate::domain::run::{DateFields, ListArgs, Operation, Problem, Step, Window};
+use crate::domain::run::{DateFields, ListArgs, Operation, Problem, Remedy, Step, Window};
 use crate::domain::time::Timestamp;
 use crate::engine::compare::{Dated, Rules, compare, fold, reread};
 use crate::engine::dates::Zone;
@@ -91,8 +91,8 @@ struct Poll<'a> {
     reach: Reach,
     rules: Rules,
     _held: Held<'a>,
-    /// Set while the component is on probation: what it reads in another way than the one before it.
-    reread: Option<Reread>,
+    /// Is the component on probation? Then what it reads in another way than the one before it is counted.
+    on_probation: bool,
     /// Set while the run's first pages are recorded.
     recorder: Option<Recorder>,
     /// Some record of the run was updated after the poll began.
@@ -164,7 +164,7 @@ impl Gateway {
                 self.keep_failure(key, element, breach).await;
                 Ending::Breach
             }
-            Err(Error::Run(Failure::Fault(_))) if !vendor_trouble => Ending::Fault,
+            Err(Error::Run(Failure::Fault(fault))) if !vendor_trouble && speaks_against(&fault.remedy) => Ending::Fault,
             Err(Error::Storm(reread)) => return self.note_storm(element, *reread).await,
             Err(_) => return,
         };
@@ -240,7 +240,7 @@ impl Gateway {
             reach: own_reach,
             rules,
             _held: held,
-            reread: on_probation.then(Reread::default),
+            on_probation,
             recorder,
             leaves_records: false,
         };
@@ -268,7 +268,8 @@ impl Gateway {
         {
             self.vendor.pause(&reach.grants.account, now.plus(pause.min(DELAY_MAX)));
         }
-        let delay = verdict.delay.unwrap_or_else(|| {
+        let delay = verdict.delay.map(|delay| delay + delay.mul_f64(self.jitter()));
+        let delay = delay.unwrap_or_else(|| {
             state.failures = state.failures.saturating_add(1);
             let interval = Duration::from_millis(instance.events.refresh_interval_ms);
             poll_backoff(state.failures, interval, self.jitter()).max(verdict.wait.min(DELAY_MAX))
@@ -319,8 +320,13 @@ pub(crate) fn list_operation(
     }))
 }
 
+/// Is it the element that failed? A vendor that is slow, limits, refuses or forgot a cursor is not its fault.
+fn speaks_against(remedy: &Remedy) -> bool {
+    matches!(remedy, Remedy::Broken | Remedy::BadConfiguration | Remedy::Other(_))
+}
+
 /// A commit of a resource's row alone. Need not be synced: without it the gateway polls again, sooner.
-fn row_only(key: &ResourceKey, state: ResourceState) -> PageCommit {
+pub(super) fn row_only(key: &ResourceKey, state: ResourceState) -> PageCommit {
     PageCommit {
         resource: key.clone(),
         state: ResourceState {
@@ -429,10 +435,11 @@ impl Poll<'_> {
             let ids = records.iter().map(|dated| dated.record.id.clone()).collect();
             self.gateway.store.fingerprints(self.key.clone(), ids).await?
         };
-        if let Some(seen) = &mut self.reread {
-            seen.add(reread(&records, &known, &self.rules));
-            if seen.is_storm() {
-                return Err(Error::Storm(*seen));
+        if self.on_probation {
+            let seen = reread(&records, &known, &self.rules);
+            let all = self.gateway.catalogue.add_reread(self.reach.element.digest, seen);
+            if seen.differ > 0 && all.is_storm() {
+                return Err(Error::Storm(all));
             }
         }
         let differences = compare(records, &known, &self.rules);

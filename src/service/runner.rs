@@ -26,6 +26,9 @@ pub const STEPS_PER_RUN_MAX: u32 = 10_000;
 /// Longest that one `wait-ms` may ask for: beyond it an element must answer a fault.
 const WAIT_MS_MAX: u32 = 60_000;
 
+/// Waits that an element may ask for with nothing sent between them: more would hold a poll's place for nothing.
+pub const WAITS_IN_A_ROW_MAX: u32 = 100;
+
 /// Why a run ended without `done`.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -56,6 +59,8 @@ pub enum BreachReason {
     Refused(Refusal),
     #[error("the element sent the same requests from the same state twice; it is going in circles")]
     Stalled,
+    #[error("the element asked to wait more than {WAITS_IN_A_ROW_MAX} times in a row, and for nothing else")]
+    OnlyWaits,
     #[error("the run took more than {STEPS_PER_RUN_MAX} steps")]
     TooLong,
 }
@@ -66,7 +71,7 @@ impl BreachReason {
         match self {
             Self::Call(error) => error.code(),
             Self::Refused(_) => "request-refused",
-            Self::Stalled => "stalled",
+            Self::Stalled | Self::OnlyWaits => "stalled",
             Self::TooLong => "too-long",
         }
     }
@@ -115,6 +120,7 @@ pub struct Runner {
     wait: Option<Duration>,
     begun: bool,
     steps: u32,
+    waits_in_a_row: u32,
     /// Requests sent so far.
     pub sent: u32,
     /// The last answers tell of trouble at the vendor's: no connection, a refusal, a limit, an error of its own.
@@ -147,6 +153,7 @@ impl Runner {
             wait: None,
             begun: false,
             steps: 0,
+            waits_in_a_row: 0,
             sent: 0,
             vendor_trouble: false,
             vendor_date: None,
@@ -175,6 +182,7 @@ impl Runner {
             wait: None,
             begun: true,
             steps: 1,
+            waits_in_a_row: 0,
             sent: progress.requests,
             vendor_trouble: false,
             vendor_date: progress.vendor_started,
@@ -261,10 +269,15 @@ impl Runner {
         let then = match &mut step.next {
             Next::Send(requests) => {
                 self.requests = std::mem::take(requests);
+                self.waits_in_a_row = 0;
                 self.check_requests()?;
                 Then::GoOn
             }
             Next::WaitMs(wait) => {
+                self.waits_in_a_row += 1;
+                if self.waits_in_a_row > WAITS_IN_A_ROW_MAX {
+                    return Err(BreachReason::OnlyWaits.into());
+                }
                 self.wait = Some(Duration::from_millis((*wait).clamp(1, WAIT_MS_MAX).into()));
                 Then::GoOn
             }

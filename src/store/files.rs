@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crate::domain::time::Timestamp;
 use crate::ports::{self, Stamp, StoreError, Stored};
 
-/// A draft that a crash left behind; never listed, and written over by the next one of its name.
+/// How the name of a draft ends. One that a crash left behind is never listed, and goes at the next start.
 const DRAFT: &str = ".draft";
 
 /// Files below one directory, readable by their owner alone.
@@ -28,6 +28,7 @@ impl Files {
     /// It can't be made.
     pub fn open(root: &Path) -> io::Result<Self> {
         make_private(root)?;
+        remove_drafts(root)?;
         Ok(Self {
             root: root.to_owned(),
             drafts: AtomicU64::new(0),
@@ -131,8 +132,9 @@ impl ports::Folder for ComponentFolder {
                 if !name.ends_with(".wasm") || name.starts_with('.') {
                     continue;
                 }
-                // Through links: a deployment may point the name at a new file. Gone meanwhile: the next scan knows.
-                let Some(metadata) = present(fs::metadata(entry.path()))?.filter(fs::Metadata::is_file) else {
+                // Through links: a deployment may point the name at a new file. Gone meanwhile, or a link to nowhere: one
+                // entry must not hide the others.
+                let Some(metadata) = fs::metadata(entry.path()).ok().filter(fs::Metadata::is_file) else {
                     continue;
                 };
                 stamps.push(Stamp {
@@ -192,6 +194,18 @@ fn write_whole(path: &Path, bytes: &[u8], number: u64) -> io::Result<()> {
     fs::File::open(parent)?.sync_all()
 }
 
+fn remove_drafts(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_drafts(&entry.path())?;
+        } else if entry.file_name().to_str().is_some_and(|name| name.ends_with(DRAFT)) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = fs::File::create(path)?;
     file.write_all(bytes)?;
@@ -233,6 +247,18 @@ mod tests {
         files.remove("a/d".into()).await.unwrap();
         assert_eq!(files.get("a/d/e".into()).await.unwrap(), None);
         assert!(files.list("nothing".into()).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_a_crash_left_half_written_goes_at_the_next_start() {
+        let root = tempfile::tempdir().unwrap();
+        let files = Files::open(root.path()).unwrap();
+        files.put("a/b".into(), "1".into()).await.unwrap();
+        let draft = root.path().join("a").join(format!(".7.1{DRAFT}"));
+        fs::write(&draft, "half").unwrap();
+        let files = Files::open(root.path()).unwrap();
+        assert!(!draft.exists());
+        assert_eq!(files.get("a/b".into()).await.unwrap().unwrap(), "1");
     }
 
     #[tokio::test]

@@ -155,11 +155,12 @@ async fn a_component_is_refused_in_words_and_the_running_one_goes_on() {
         assert_eq!(status, expected, "{answer}");
         assert!(answer["message"].as_str().unwrap().contains(words), "{answer}");
     }
-    let wrong_flag = format!("{AUTOTASK}/component?dry_run=perhaps");
-    assert_eq!(
-        stage.put_component(&wrong_flag, marked(0)).await.0,
-        StatusCode::BAD_REQUEST
-    );
+    for query in ["dry_run=perhaps", "dryrun=1", "dry_run=1&dry_run=0"] {
+        let (status, answer) = stage
+            .put_component(&format!("{AUTOTASK}/component?{query}"), marked(0))
+            .await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{query}: {answer}");
+    }
     let [version] = &stage.versions(AUTOTASK).await[..] else {
         panic!("one version")
     };

@@ -107,7 +107,8 @@ fn expected(mode: Mode) -> Expected {
         Mode::SecretInBody => fails("request-refused", "in a header's value only, not in the body"),
         Mode::HostHeader => fails("request-refused", "the header host is the gateway's to set"),
 
-        Mode::EndlessPages | Mode::EndlessWait => fails("too-long", "the run took more than 10000 steps"),
+        Mode::EndlessPages => fails("too-long", "the run took more than 10000 steps"),
+        Mode::EndlessWait => fails("stalled", "asked to wait more than 100 times in a row"),
         Mode::SamePageAgain => fails("stalled", "the same requests from the same state twice"),
     }
 }

@@ -1,6 +1,6 @@
 //! A vendor unlike Autotask: basic authentication, exports by cursor, deletions shown by a status. Against a simulated one.
 //!
-//! The manifest allows an export every 6.7 seconds, so that these tests wait where others don't.
+//! The manifest allows two exports at once and then one every 7.5 seconds, so that these tests wait where others don't.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

@@ -145,6 +145,28 @@ pub struct Limits {
     /// The share of the vendor's budget that this gateway may use, 0 to 1.
     pub share: f64,
     pub concurrency_per_lane: u32,
+    /// Lanes that have a budget of their own, which counts beside the account's.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub lanes: BTreeMap<String, LaneLimits>,
+}
+
+/// What the vendor allows the requests of one lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LaneLimits {
+    pub requests: u32,
+    pub per_seconds: u32,
+    /// In place of `concurrency_per_lane`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+}
+
+impl Limits {
+    /// How many requests of a lane may be under way at a time.
+    pub fn concurrency(&self, lane: &str) -> u32 {
+        let own = self.lanes.get(lane).and_then(|lane| lane.concurrency);
+        own.unwrap_or(self.concurrency_per_lane)
+    }
 }
 
 impl Default for Limits {
@@ -154,6 +176,7 @@ impl Default for Limits {
             per_seconds: 3_600,
             share: 1.0,
             concurrency_per_lane: 4,
+            lanes: BTreeMap::new(),
         }
     }
 }

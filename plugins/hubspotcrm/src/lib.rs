@@ -9,6 +9,9 @@
 //! <https://developers.hubspot.com/docs/api-reference/search/guide> (search),
 //! <https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines> (limits) and
 //! <https://developers.hubspot.com/docs/api-reference/error-handling> (errors).
+//!
+//! The manifest's limits are from the page on limits: 100 requests in ten seconds, which is what the smallest subscription
+//! has, and five searches a second. A fifth of both is left to the account's other integrations.
 
 pub mod faults;
 pub mod objects;

@@ -1,11 +1,12 @@
 //! The manifest against the code that it describes.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tidegate_sdk::Element;
 
 use crate::HubSpot;
 use crate::objects::{ENVELOPE, KNOWN, Object};
 use crate::settings::{ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET, HUB_ID, OTHER, PROPERTIES, REFRESH_TOKEN, TOKEN, URL};
+use crate::steps::job::SEARCHES;
 
 fn manifest() -> Value {
     serde_json::from_str(HubSpot::manifest()).unwrap()
@@ -46,6 +47,12 @@ fn the_default_properties_of_each_object_are_written_where_they_are_configured()
         let list = known.properties.join(", ");
         assert!(property["description"].as_str().unwrap().contains(&list), "{list}");
     }
+}
+
+#[test]
+fn searches_have_a_budget_of_their_own() {
+    let limits = &manifest()["limits"];
+    assert_eq!(limits["lanes"], json!({SEARCHES: {"requests": 5, "perSeconds": 1}}));
 }
 
 #[test]

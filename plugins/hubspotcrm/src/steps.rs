@@ -1,7 +1,7 @@
 //! The course of a run: ask, read the answer, ask on.
 //! Must not know what pages, searches or refusals look like inside: other modules do.
 
-mod job;
+pub(crate) mod job;
 mod walk;
 
 use serde::{Deserialize, Serialize};

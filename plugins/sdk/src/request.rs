@@ -106,7 +106,7 @@ impl Request {
         self
     }
 
-    /// Requests of one lane share the manifest's concurrency limit.
+    /// Requests of one lane share the manifest's concurrency limit, and the budget that it gives the lane, if any.
     #[must_use]
     pub fn lane(mut self, lane: impl Into<String>) -> Self {
         self.lane = lane.into();

@@ -15,6 +15,9 @@
 //! - **A checkpoint** is the cursor behind the records of the same step (for organizations, whose export has none, the time
 //!   up to which they were read). With one, the window of a poll is not used: the cursor knows better.
 //! - **Deleted** is a ticket with `status` `deleted`, a user with `active` `false`, an organization with `deleted_at`.
+//! - **Limits**, from <https://developer.zendesk.com/api-reference/introduction/rate-limits/>: an account has 200 requests a
+//!   minute in the smallest of the plans sold today, and 10 incremental exports among them; a search export has 100
+//!   (<https://support.zendesk.com/hc/en-us/articles/4408825120538>). A fifth is left to the account's other integrations.
 //! - **A where clause of a poll** is applied to what the export gives, since an export takes none; a lower bound on the date
 //!   of change is left out of it, since it is the export's position that says what is new.
 

@@ -12,11 +12,15 @@ use tidegate_sdk::paging::Cursor;
 use tidegate_sdk::{Fault, Request};
 
 use crate::faults::Asked;
+use crate::lookup::READS;
 use crate::resources::Resource;
 use crate::settings::Settings;
 
 /// Zendesk's limit for lists, and its advice for searches.
 const PAGE_RECORDS_MAX: u32 = 100;
+
+/// Lane: searches have a limit of their own, a hundred a minute (see the crate's page).
+pub(crate) const SEARCHES: &str = "searches";
 
 /// What is asked for, page by page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,13 +54,13 @@ impl Listing {
         if let Some(token) = cursor.token() {
             parameters.push(("page[after]", token.to_owned()));
         }
-        let path = match self.search {
-            Some(_) => "search/export",
-            None => self.resource.name,
+        let (path, lane) = match self.search {
+            Some(_) => ("search/export", SEARCHES),
+            None => (self.resource.name, READS),
         };
         settings
             .get(&format!("/api/v2/{path}.json?{}", query(&parameters)))
-            .lane("reads")
+            .lane(lane)
     }
 
     /// The next page, if one follows.

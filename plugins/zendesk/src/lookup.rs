@@ -9,10 +9,13 @@ use crate::records::{Wanted, normalise_one};
 use crate::resources::Resource;
 use crate::settings::{EMAIL, Settings};
 
+/// Lane of what has no limit of its own.
+pub(crate) const READS: &str = "reads";
+
 /// `GET /api/v2/users/me.json`, which answers strangers too.
 /// <https://developer.zendesk.com/api-reference/ticketing/users/users/#show-self>
 pub(crate) fn who_am_i(settings: &Settings) -> Request {
-    settings.get("/api/v2/users/me.json").lane("reads")
+    settings.get("/api/v2/users/me.json").lane(READS)
 }
 
 /// # Errors
@@ -66,7 +69,7 @@ pub(crate) fn one(args: &GetArgs, resource: &Resource, settings: &Settings) -> R
     }
     let is_id = !args.id.is_empty() && args.id.len() <= 19 && args.id.bytes().all(|byte| byte.is_ascii_digit());
     let path = format!("/api/v2/{}/{}.json", resource.name, args.id);
-    Ok(is_id.then(|| settings.get(&path).lane("reads")))
+    Ok(is_id.then(|| settings.get(&path).lane(READS)))
 }
 
 /// Adds the record, unless there is none.

@@ -1,11 +1,11 @@
 //! The manifest against the code that it describes.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tidegate_sdk::Element;
 
-use crate::Zendesk;
 use crate::resources::RESOURCES;
 use crate::settings::{EMAIL, TOKEN, URL};
+use crate::{Zendesk, export, listing};
 
 fn manifest() -> Value {
     serde_json::from_str(Zendesk::manifest()).unwrap()
@@ -47,8 +47,10 @@ fn the_properties_are_those_that_are_read_and_the_token_is_secret() {
 }
 
 #[test]
-fn a_quiet_account_may_export_once_at_once_and_ten_times_a_minute_at_most() {
+fn lanes_with_a_limit_of_their_own_have_a_budget() {
     let limits = &manifest()["limits"];
-    let a_minute = limits["requests"].as_f64().unwrap() * 60.0 / limits["perSeconds"].as_f64().unwrap();
-    assert!(a_minute / 10.0 <= 10.0, "an export costs 10 (see export.rs)");
+    let budgets = [export::LANE, listing::SEARCHES].map(|lane| limits["lanes"][lane].clone());
+    let a_minute = |requests: u32| json!({"requests": requests, "perSeconds": 60});
+    assert_eq!(budgets, [a_minute(10), a_minute(100)]);
+    assert_eq!(limits["lanes"].as_object().unwrap().len(), 2);
 }

@@ -4,16 +4,19 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
+use tokio::sync::{Mutex as Waiting, MutexGuard as Turn};
+use tracing::{error, warn};
+
 use super::Error;
-use crate::domain::generation::{Generations, Standing};
+use crate::domain::generation::{Generations, Source, Standing};
 use crate::domain::id::{Digest, InstanceId};
 use crate::domain::time::Timestamp;
-use crate::engine::trust::{Ending, Track, Verdict};
+use crate::engine::trust::{Ending, Reread, Track, Verdict};
 use crate::service::Gateway;
 
 #[derive(Default)]
 pub struct Catalogue {
-    turn: tokio::sync::Mutex<()>,
+    turn: Waiting<()>,
     state: Mutex<State>,
 }
 
@@ -21,6 +24,8 @@ pub struct Catalogue {
 struct State {
     rows: BTreeMap<String, Generations>,
     tracks: HashMap<Digest, Track>,
+    /// What components on probation read in another way, over all their polls.
+    reread: HashMap<Digest, Reread>,
     /// Polls under way with each component.
     held: HashMap<Digest, usize>,
 }
@@ -90,12 +95,15 @@ impl Catalogue {
     }
 
     pub(crate) fn is_on_probation(&self, key: &str, digest: Digest) -> bool {
+        self.with(|state| state.rows.get(key).is_some_and(|row| is_on_probation(row, digest)))
+    }
+
+    /// Adds to what a component on probation read in another way; the sum of all its polls comes back.
+    pub(crate) fn add_reread(&self, digest: Digest, more: Reread) -> Reread {
         self.with(|state| {
-            let row = state.rows.get(key);
-            let generation = row
-                .filter(|row| row.previous.is_some())
-                .and_then(|row| row.find(digest));
-            generation.is_some_and(|generation| matches!(generation.standing, Standing::Probation { .. }))
+            let sum = state.reread.entry(digest).or_default();
+            sum.add(more);
+            *sum
         })
     }
 
@@ -124,47 +132,107 @@ impl Catalogue {
 
     /// Starts its record anew: a component that is made active again is judged by what it does from now on.
     fn forget(&self, digest: Digest) {
-        self.with(|state| state.tracks.remove(&digest));
+        self.with(|state| {
+            state.tracks.remove(&digest);
+            state.reread.remove(&digest);
+        });
     }
 
-    /// What must stay loaded: what is active, and what a rollback goes to.
-    fn wanted(&self) -> HashSet<Digest> {
+    /// What must stay loaded: what is active, what a rollback goes to, and what is built in.
+    pub(super) fn wanted(&self) -> HashSet<Digest> {
         self.with(|state| {
             let rows = state.rows.values();
-            rows.flat_map(|row| [row.active, row.previous]).flatten().collect()
+            let wanted = rows.flat_map(|row| [row.active, row.previous, built_in(row)]);
+            wanted.flatten().collect()
         })
+    }
+
+    /// Is the component one of those that rows hold?
+    pub(super) fn holds(&self, digest: Digest) -> bool {
+        self.with(|state| state.rows.values().any(|row| row.find(digest).is_some()))
     }
 }
 
+/// Watched, active, and with another one to go back to.
+pub(super) fn is_on_probation(row: &Generations, digest: Digest) -> bool {
+    let standing = row.find(digest).map(|generation| &generation.standing);
+    row.active == Some(digest) && row.previous.is_some() && matches!(standing, Some(Standing::Probation { .. }))
+}
+
+pub(super) fn built_in(row: &Generations) -> Option<Digest> {
+    let mut all = row.all.iter();
+    all.find(|generation| generation.source == Source::BuiltIn)
+        .map(|generation| generation.digest)
+}
+
 impl Gateway {
-    /// Changes an element's row: on the disk, in memory, and in what new runs take. `change` gives None where nothing is
-    /// to be done.
+    /// Whoever changes elements waits for it first, and holds it over files, row and pointer.
+    pub(super) async fn elements_turn(&self) -> Turn<'_, ()> {
+        self.catalogue.turn.lock().await
+    }
+
+    /// Changes an element's row in a turn of its own.
     pub(super) async fn change_element<T>(
         &self,
         key: &str,
         change: impl FnOnce(&mut Generations) -> Option<T>,
     ) -> Result<Option<T>, Error> {
-        let _turn = self.catalogue.turn.lock().await;
+        let turn = self.elements_turn().await;
+        self.change_row(&turn, key, change).await
+    }
+
+    /// Changes an element's row: on the disk, in memory, and in what new runs take. `change` gives None where nothing is
+    /// to be done.
+    pub(super) async fn change_row<T>(
+        &self,
+        _turn: &Turn<'_, ()>,
+        key: &str,
+        change: impl FnOnce(&mut Generations) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
         let before = self.catalogue.row(key).unwrap_or_default();
         let mut row = before.clone();
         let Some(result) = change(&mut row) else {
             return Ok(None);
         };
         row.revision += 1;
-        self.store.put_generations(key.to_owned(), row.clone()).await?;
+        if let Err(error) = self.store.put_generations(key.to_owned(), row.clone()).await {
+            // It may have been written all the same: what is true stands on the disk.
+            self.reread_rows().await;
+            return Err(error.into());
+        }
+        self.take_over(key, before.active, row);
+        Ok(Some(result))
+    }
+
+    /// The row is on the disk: memory and runs follow.
+    fn take_over(&self, key: &str, before: Option<Digest>, row: Generations) {
         let active = row.active;
         self.catalogue.set(key, row);
-        if active != before.active {
-            match active {
-                Some(digest) => {
-                    self.catalogue.forget(digest);
-                    self.elements.activate(digest);
-                }
-                None => self.elements.deactivate(key),
-            }
-            self.elements.retain(&self.catalogue.wanted());
-            self.polls.notify_one();
+        if active == before {
+            return;
         }
-        Ok(Some(result))
+        match active {
+            Some(digest) => {
+                self.catalogue.forget(digest);
+                if !self.elements.activate(digest) {
+                    error!(element = key, %digest, "the component is not loaded: runs go on with the one before");
+                }
+            }
+            None => self.elements.deactivate(key),
+        }
+        self.elements.retain(&self.catalogue.wanted());
+        self.polls.notify_one();
+    }
+
+    async fn reread_rows(&self) {
+        match self.store.generations().await {
+            Ok(rows) => {
+                for (key, row) in rows {
+                    let before = self.catalogue.row(&key).and_then(|row| row.active);
+                    self.take_over(&key, before, row);
+                }
+            }
+            Err(error) => warn!(%error, "the rows of elements can't be read again"),
+        }
     }
 }

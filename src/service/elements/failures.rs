@@ -15,6 +15,9 @@ use tidegate_contract::case::MadeBy;
 /// Failing steps kept per instance; the oldest goes first.
 const FAILURES_MAX: usize = 5;
 
+/// The longest that is kept: an answer of 8 MiB as base64, and what belongs to it.
+const FAILURE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// A failing step, as it was kept.
 #[derive(Debug)]
 pub struct KeptFailure {
@@ -34,8 +37,14 @@ impl Gateway {
             ..breach.case(name, format!("kept by a gateway at {now} because the step failed"))
         };
         let file = format!("{}/{:015}-{}", folder(key.instance), now.as_ms(), slug(&key.resource));
+        let sealed = self.seal_case(&case);
+        if sealed.len() > FAILURE_BYTES_MAX {
+            warn!(%key, bytes = sealed.len(), limit = FAILURE_BYTES_MAX, "the inputs of the failing step are too long to be kept");
+            return;
+        }
         let kept = async {
-            self.files.put(file, self.seal_case(&case)).await?;
+            self.files.put(file, sealed).await?;
+            self.forget_cases_of_none(key.instance).await?;
             let mut files = self.files.list(folder(key.instance)).await?;
             files.truncate(files.len().saturating_sub(FAILURES_MAX));
             for (oldest, _) in files {
@@ -85,6 +94,14 @@ impl Gateway {
     pub(crate) async fn forget_cases(&self, instance: InstanceId) -> Result<(), StoreError> {
         self.files.remove(folder(instance)).await?;
         self.files.remove(shadow::folder(instance)).await
+    }
+
+    /// What was written while the instance was removed goes too.
+    pub(super) async fn forget_cases_of_none(&self, instance: InstanceId) -> Result<(), StoreError> {
+        if self.store.instance(instance).await?.is_none() {
+            self.forget_cases(instance).await?;
+        }
+        Ok(())
     }
 
     /// Cases hold what the vendor answered, tokens of its own among it: they lie sealed on the disk.

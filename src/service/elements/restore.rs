@@ -24,6 +24,19 @@ impl Gateway {
         for (key, row) in self.catalogue.rows() {
             self.restore_row(&key, &row).await?;
         }
+        self.elements.retain(&self.catalogue.wanted());
+        self.sweep_components().await
+    }
+
+    /// Files that no row holds: a crash came between the one and the other.
+    async fn sweep_components(&self) -> Result<(), Error> {
+        for (name, _) in self.files.list("components".into()).await? {
+            let rows = self.catalogue.rows();
+            let mut held = rows.iter().flat_map(|(_, row)| &row.all);
+            if !held.any(|generation| generation.digest.to_string() == name) {
+                self.files.remove(format!("components/{name}")).await?;
+            }
+        }
         Ok(())
     }
 
@@ -89,7 +102,7 @@ impl Gateway {
     }
 
     /// False when it is not usable, with the reason in the log.
-    async fn admit_kept(&self, key: &str, digest: Digest) -> Result<bool, Error> {
+    pub(super) async fn admit_kept(&self, key: &str, digest: Digest) -> Result<bool, Error> {
         let Some(component) = self.files.get(component_file(digest)).await? else {
             error!(element = key, %digest, "the component's file is gone");
             return Ok(false);

@@ -24,6 +24,8 @@ const RECORDED_STEPS_MAX: usize = 3;
 const RECORDED_BYTES_MAX: usize = 1024 * 1024;
 /// A recording is replaced by a younger one after so long.
 const RECORDED_FOR_MS: i64 = 24 * 60 * 60 * 1_000;
+/// A recording of twice the size is kept so long.
+const LARGER_FOR_MS: i64 = 7 * RECORDED_FOR_MS;
 /// Instances whose recordings a new component is tried on; the rest is left out, and that is said.
 const INSTANCES_MAX: usize = 50;
 /// Ids that are named where records differ.
@@ -67,10 +69,20 @@ impl Shadow {
                 failed.failed.as_deref().unwrap_or_default()
             ));
         }
+        let sum = |count: fn(&Compared) -> usize| self.compared.iter().map(count).sum::<usize>() as u64;
+        let lost = Reread {
+            records: sum(|compared| compared.records),
+            differ: sum(|compared| compared.gone),
+        };
+        if lost.is_storm() {
+            return Some(format!(
+                "it does not give {} of {} recorded records that the active version reads",
+                lost.differ, lost.records
+            ));
+        }
         if former.manifest.projection != new.manifest.projection {
             return None;
         }
-        let sum = |count: fn(&Compared) -> usize| self.compared.iter().map(count).sum::<usize>() as u64;
         let reread = Reread {
             records: sum(|compared| compared.records),
             differ: sum(|compared| compared.changed),
@@ -143,10 +155,12 @@ impl Gateway {
         let now = self.clock.now();
         let files = self.files.list(folder(key.instance)).await.ok()?;
         let name = file_name(&key.resource);
-        let fresh = files
-            .iter()
-            .any(|(file, at)| *file == name && now.as_ms() - at.as_ms() < RECORDED_FOR_MS);
+        let before = files.iter().find(|(file, _)| *file == name);
+        let age_ms = before.map(|(_, at)| now.as_ms() - at.as_ms());
+        let fresh = age_ms.is_some_and(|age| age < RECORDED_FOR_MS);
         (!fresh).then(|| Recorder {
+            key: key.clone(),
+            age_ms,
             file: format!("{}/{name}", folder(key.instance)),
             case: Case {
                 made_by: Some(made_by(element)),
@@ -163,8 +177,24 @@ impl Gateway {
         if recorder.records == 0 {
             return;
         }
-        let Recorder { file, case, .. } = recorder;
-        if let Err(error) = self.files.put(file, self.seal_case(&case)).await {
+        let Recorder {
+            key,
+            file,
+            case,
+            age_ms,
+            ..
+        } = recorder;
+        let sealed = self.seal_case(&case);
+        let kept = async {
+            // A poll of one record is no better proof than a page of hundreds, unless that is old.
+            let before = self.files.get(file.clone()).await?.map_or(0, |before| before.len());
+            if sealed.len() * 2 < before && age_ms.is_some_and(|age| age < LARGER_FOR_MS) {
+                return Ok(());
+            }
+            self.files.put(file, sealed).await?;
+            self.forget_cases_of_none(key.instance).await
+        };
+        if let Err(error) = kept.await {
             tracing::warn!(%error, "the recording of a poll could not be kept");
         }
     }
@@ -172,6 +202,9 @@ impl Gateway {
 
 /// The first pages of a run, as they go by.
 pub(crate) struct Recorder {
+    key: ResourceKey,
+    /// Of the recording that is there.
+    age_ms: Option<i64>,
     file: String,
     case: Case,
     bytes: usize,

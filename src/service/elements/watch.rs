@@ -4,7 +4,7 @@
 //! container writes. A file is taken when two looks found it the same, so that one that is being written is left alone;
 //! half a file would be refused anyway.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ use crate::service::Gateway;
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A file is believed to be gone after so many looks: a copy may begin with a removal.
+const LOOKS_WITHOUT: u32 = 3;
 /// The largest file that is read; larger ones are refused by their length alone.
 const FILE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -29,8 +31,10 @@ pub struct Watch {
     seen: BTreeMap<String, Stamp>,
     /// Those that were taken or refused, as they were then.
     done: BTreeMap<String, Stamp>,
-    /// Files of active components that went, so that each is told of once.
-    gone: BTreeSet<String>,
+    /// Which element each of those is, where it is one.
+    keys: BTreeMap<String, String>,
+    /// Files of active components that are not there, and in how many looks.
+    missing: BTreeMap<String, u32>,
 }
 
 impl Watch {
@@ -44,12 +48,12 @@ impl Watch {
             folder,
             seen: BTreeMap::new(),
             done: BTreeMap::new(),
-            gone: BTreeSet::new(),
+            keys: BTreeMap::new(),
+            missing: BTreeMap::new(),
         };
         for stamp in watch.folder.scan().await? {
-            watch.take(gateway, &stamp, News::IfUnknown).await;
             watch.seen.insert(stamp.name.clone(), stamp.clone());
-            watch.done.insert(stamp.name.clone(), stamp);
+            watch.take(gateway, stamp, News::IfUnknown).await;
         }
         Ok(watch)
     }
@@ -72,26 +76,31 @@ impl Watch {
         for stamp in &stamps {
             let settled = self.seen.get(&stamp.name) == Some(stamp);
             if settled && self.done.get(&stamp.name) != Some(stamp) {
-                self.done.insert(stamp.name.clone(), stamp.clone());
-                self.take(gateway, stamp, News::Always).await;
+                self.take(gateway, stamp.clone(), News::Always).await;
             }
         }
         let is_present = |name: &str| stamps.iter().any(|stamp| stamp.name == name);
         for (key, row) in gateway.catalogue.rows() {
-            if let Some(name) = file_of(&row)
-                && !is_present(&name)
-                && self.gone.insert(name.clone())
-            {
+            let Some(name) = file_of(&row).filter(|name| !is_present(name)) else {
+                continue;
+            };
+            let looks = self.missing.entry(name.clone()).or_default();
+            *looks += 1;
+            if *looks == LOOKS_WITHOUT {
                 gone(gateway, &key, &name).await;
+                // Another file of this element takes its place.
+                let keys = &self.keys;
+                self.done.retain(|name, _| keys.get(name) != Some(&key));
             }
         }
-        self.gone.retain(|name| !is_present(name));
+        self.missing.retain(|name, _| !is_present(name));
         self.done.retain(|name, _| is_present(name));
+        self.keys.retain(|name, _| is_present(name));
         self.seen = stamps.into_iter().map(|stamp| (stamp.name.clone(), stamp)).collect();
         Ok(())
     }
 
-    async fn take(&self, gateway: &Gateway, stamp: &Stamp, news: News) {
+    async fn take(&mut self, gateway: &Gateway, stamp: Stamp, news: News) {
         let name = &stamp.name;
         if stamp.bytes > FILE_BYTES_MAX as u64 {
             let limit = FILE_BYTES_MAX;
@@ -101,6 +110,7 @@ impl Watch {
                 limit,
                 "element not loaded: the file is too long"
             );
+            self.done.insert(name.clone(), stamp);
             return;
         }
         let component = match self.folder.read(name.clone(), FILE_BYTES_MAX).await {
@@ -112,9 +122,19 @@ impl Watch {
                 return;
             }
         };
-        if let Err(error) = load(gateway, name, component, news).await {
-            error!(file = name, %error, "element not loaded");
+        match load(gateway, name, component, news).await {
+            Ok(key) => {
+                self.keys.insert(name.clone(), key);
+            }
+            Err(error) => {
+                error!(file = name, %error, "element not loaded");
+                if matches!(error, Error::Store(_)) {
+                    // Not the file's fault: it is tried again.
+                    return;
+                }
+            }
         }
+        self.done.insert(name.clone(), stamp);
     }
 }
 
@@ -134,7 +154,8 @@ fn file_of(row: &Generations) -> Option<String> {
     }
 }
 
-async fn load(gateway: &Gateway, name: &str, component: Bytes, news: News) -> Result<(), Error> {
+/// Gives the element's key.
+async fn load(gateway: &Gateway, name: &str, component: Bytes, news: News) -> Result<String, Error> {
     let element = gateway.elements.admit(component.clone()).await?;
     let source = Source::File(name.to_owned());
     let row = gateway.catalogue.row(&element.manifest.key);
@@ -150,10 +171,10 @@ async fn load(gateway: &Gateway, name: &str, component: Bytes, news: News) -> Re
     let known = row.as_ref().and_then(|row| row.find(element.digest));
     let is_active = row.as_ref().and_then(|row| row.active) == Some(element.digest);
     if is_active || (news == News::IfUnknown && known.is_some_and(|known| known.source == source)) {
-        return Ok(());
+        return Ok(element.manifest.key.clone());
     }
     gateway.load_element(None, component, source, Load::default()).await?;
-    Ok(())
+    Ok(element.manifest.key.clone())
 }
 
 async fn gone(gateway: &Gateway, key: &str, name: &str) {

@@ -361,6 +361,88 @@ async fn the_inputs_of_a_step_that_broke_are_kept_a_few_and_go_with_the_instance
 }
 
 #[tokio::test]
+async fn polls_that_fail_at_once_take_the_component_back_once() {
+    let (harness, accounts) = loaded().await;
+    let mut keys = vec![accounts];
+    for _ in 0..7 {
+        keys.push(harness.create_baselined().await);
+    }
+    load(&harness, 2, 1).await.unwrap();
+    harness.element.trap(2);
+    let polls: Vec<_> = keys.iter().map(|key| harness.start_poll(key)).collect();
+    for poll in polls {
+        within(poll).await.unwrap();
+    }
+    assert_eq!(active(&harness), 1);
+    assert_eq!(state_of(&harness, 2).await.0, "rolled-back");
+}
+
+#[tokio::test]
+async fn one_instance_that_breaks_decides_for_no_other() {
+    let (harness, accounts) = loaded().await;
+    harness.create_baselined().await;
+    harness.element.trap(1);
+    for _ in 0..2 * BREACHES_MAX {
+        harness.poll(&accounts).await;
+    }
+    assert_eq!(state_of(&harness, 1).await.0, "active");
+}
+
+#[tokio::test]
+async fn the_same_component_once_more_stands_as_it_stood() {
+    let (harness, _) = loaded().await;
+    load(&harness, 2, 1).await.unwrap();
+    load(&harness, 2, 1).await.unwrap();
+    assert_eq!(state_of(&harness, 2).await.0, "probation");
+}
+
+#[tokio::test]
+async fn what_is_built_in_stays_so_when_its_bytes_are_loaded() {
+    let harness = Harness::new();
+    harness.gateway.restore_elements(vec![component(1, 1)]).await.unwrap();
+    load(&harness, 2, 1).await.unwrap();
+    load(&harness, 1, 1).await.unwrap();
+    harness.gateway.remove_element(DEMO, false).await.unwrap();
+    assert_eq!(active(&harness), 1);
+    assert_eq!(state_of(&harness, 1).await.0, "built-in");
+}
+
+#[tokio::test]
+async fn a_quarantine_ends_with_a_new_component_also_for_polls_that_were_put_off() {
+    let (harness, accounts) = loaded().await;
+    harness.element.trap(1);
+    for _ in 0..=BREACHES_MAX {
+        harness.poll(&accounts).await;
+    }
+    assert!(harness.delay(&accounts).await >= QUARANTINE_MIN);
+    load(&harness, 2, 1).await.unwrap();
+    assert_eq!(harness.delay(&accounts).await, Duration::ZERO);
+    harness.poll(&accounts).await;
+    assert_eq!(harness.failure(&accounts).await, None);
+}
+
+#[tokio::test]
+async fn what_is_kept_without_a_row_goes_at_the_next_start() {
+    let (harness, _) = loaded().await;
+    let files = harness.gateway.files.clone();
+    files
+        .put("components/77".into(), Bytes::from_static(b"x"))
+        .await
+        .unwrap();
+    let harness = harness.restarted();
+    harness.gateway.restore_elements(Vec::new()).await.unwrap();
+    let names: Vec<String> = files
+        .list("components".into())
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|file| file.0)
+        .collect();
+    assert_eq!(names, [Digest([1; 32]).to_string()]);
+    assert_eq!(active(&harness), 1);
+}
+
+#[tokio::test]
 async fn components_that_change_under_load_lose_and_double_nothing() {
     let harness = Harness::new();
     load(&harness, 1, 1).await.unwrap();

@@ -30,6 +30,9 @@ enum Claim {
     NoEnd,
     /// A value of it makes no sense, so nothing may be lost without a word: no record, and no page that would have followed.
     NoLoss,
+    /// A value of a record makes no sense, and the run has a filter, which the record may not match any more: only pages
+    /// are never lost.
+    NoPageLost,
     /// A value is missing, which may mean that no page follows, but not that there is no record.
     NoRecordLost,
 }
@@ -167,7 +170,7 @@ fn lost(attempt: &Attempt, truth: &Outcome, step: &Step) -> Option<&'static str>
     match attempt.claim {
         Claim::NoEnd if ends && attempt.is_all => Some(ENDS),
         Claim::NoEnd if ends && (has_fewer || ends_early) => Some(ENDS),
-        Claim::NoLoss if ends_early => Some(EARLY),
+        Claim::NoLoss | Claim::NoPageLost if ends_early => Some(EARLY),
         Claim::NoLoss | Claim::NoRecordLost if has_fewer => Some(FEWER),
         _ => None,
     }

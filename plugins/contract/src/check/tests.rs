@@ -3,7 +3,7 @@
 
 mod acme;
 
-use self::acme::{Acme, Flaw, cases, dated_manifest};
+use self::acme::{Acme, Flaw, cases, dated_manifest, filter};
 use super::*;
 use crate::call::CallError;
 use crate::replay::replay;
@@ -114,6 +114,33 @@ fn every_flaw_breaks_its_rule_and_no_other() {
         }
         assert_eq!(broken(&report), rules, "{flaw:?}:\n{report}");
         assert!(report.to_string().contains(words), "{flaw:?}:\n{report}");
+    }
+}
+
+#[test]
+fn what_a_filter_leaves_out_is_not_lost_but_a_page_still_is() {
+    for (flaw, words) in [
+        (Flaw::None, None),
+        (
+            Flaw::TakesAStrangeCursorForTheEnd,
+            Some("found that the run is done, where the true answer leads on"),
+        ),
+    ] {
+        let acme = Acme::with(flaw);
+        let (manifest, _) = Manifest::parse(dated_manifest().to_string().as_bytes()).unwrap();
+        let mut cases = cases(&acme);
+        for case in &mut cases {
+            if let Operation::List(list) = &mut case.run.operation {
+                list.filter = Some(filter());
+            }
+        }
+        let report = check(&acme, &manifest, &cases);
+        assert_eq!(
+            broken(&report),
+            words.map_or(vec![], |_| vec![Rule::NoLoss]),
+            "{report}"
+        );
+        assert!(report.to_string().contains(words.unwrap_or_default()), "{report}");
     }
 }
 

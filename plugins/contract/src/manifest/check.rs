@@ -1,6 +1,7 @@
 //! The manifest of a component: read, and checked in words.
 //! Must not fill in or repair anything: defaults are the domain's, and a wrong manifest is its author's to correct.
 
+mod limits;
 mod oauth2;
 
 use std::collections::BTreeSet;
@@ -34,7 +35,7 @@ fn check(manifest: &Manifest) -> Result<(), String> {
     for (index, host) in manifest.hosts.iter().enumerate() {
         check_host(&format!("hosts[{index}]"), host)?;
     }
-    check_limits(manifest)?;
+    limits::check(manifest)?;
     for (index, name) in manifest.response_headers.iter().enumerate() {
         let is_header = !name.is_empty()
             && name
@@ -126,29 +127,6 @@ fn check_host(field: &str, host: &str) -> Result<(), String> {
     check_that(is_name, field, host, "a host name in lower case, or `*.example.com`")
 }
 
-fn check_limits(manifest: &Manifest) -> Result<(), String> {
-    let limits = &manifest.limits;
-    check_at_least_one("limits.requests", limits.requests)?;
-    check_at_least_one("limits.perSeconds", limits.per_seconds)?;
-    check_at_least_one("limits.concurrencyPerLane", limits.concurrency_per_lane)?;
-    let is_share = limits.share > 0.0 && limits.share <= 1.0;
-    check_that(
-        is_share,
-        "limits.share",
-        &limits.share.to_string(),
-        "more than 0 and at most 1",
-    )?;
-    let page_size = manifest.page_size;
-    check_at_least_one("pageSize.default", page_size.default)?;
-    let fits = page_size.default <= page_size.max;
-    check_that(
-        fits,
-        "pageSize.default",
-        &page_size.default.to_string(),
-        &format!("at most `max`, {}", page_size.max),
-    )
-}
-
 fn check_key(field: &str, key: &str) -> Result<(), String> {
     let is_key = (1..=KEY_CHARS_MAX).contains(&key.len())
         && key
@@ -191,7 +169,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn minimal() -> Value {
+    pub(super) fn minimal() -> Value {
         json!({
             "key": "zoho-crm", "name": "Zoho", "hub": "crm", "version": "1.0.0", "projection": 1,
             "resources": [{ "name": "accounts" }]
@@ -199,7 +177,7 @@ mod tests {
     }
 
     /// What is said when these entries replace the minimal manifest's.
-    fn refusal(entries: Value) -> String {
+    pub(super) fn refusal(entries: Value) -> String {
         let mut document = minimal();
         let Value::Object(entries) = entries else {
             panic!("a test gives an object")
@@ -242,17 +220,6 @@ mod tests {
             refusal(generic),
             "resources: found `2 with `generic``; expected at most one"
         );
-    }
-
-    #[test]
-    fn a_share_is_more_than_nothing_and_no_more_than_all() {
-        for share in [0.0, -0.5, 1.01] {
-            let said = refusal(json!({ "limits": { "share": share } }));
-            assert_eq!(
-                said,
-                format!("limits.share: found `{share}`; expected more than 0 and at most 1")
-            );
-        }
     }
 
     #[test]
@@ -303,12 +270,6 @@ mod tests {
             refusal(secret),
             "properties[0].default: found one for a secret; expected none"
         );
-    }
-
-    #[test]
-    fn a_page_is_no_larger_than_the_largest() {
-        let said = refusal(json!({ "pageSize": { "default": 500, "max": 200 } }));
-        assert_eq!(said, "pageSize.default: found `500`; expected at most `max`, 200");
     }
 
     #[test]

@@ -10,8 +10,8 @@ use crate::objects::{Object, field_of};
 use crate::records::Wanted;
 use crate::settings::{Settings, add_name};
 
-/// Lanes: searches have a limit of their own, five in a second for the whole account.
-pub(super) const SEARCHES: &str = "search";
+/// Lanes: searches have a limit of their own, five in a second for the whole account (see the crate's page).
+pub(crate) const SEARCHES: &str = "search";
 pub(super) const OBJECTS: &str = "objects";
 const ACCOUNT: &str = "account";
 

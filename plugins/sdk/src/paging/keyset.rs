@@ -60,8 +60,13 @@ pub enum Ask<'k> {
 /// assert_eq!(keyset.ask(), Ask::Ties { at_ms: 100, after: None });
 /// ```
 ///
-/// A vendor that pages its own result sets and cuts them at some length (HubSpot's search: 10,000) is walked by its cursor
-/// within a query, `take` called for all records of all pages, and by `next` from one result set to the next.
+/// A vendor that pages its own result sets and cuts them at some length is walked by its cursor within a query, `take` called
+/// for all records of all pages, and by `next` from one result set to the next.
+///
+/// Not where the vendor can sort and filter by an id that never changes, and takes a bound on the date beside it (HubSpot's
+/// search): a record that changes during a walk by dates moves to its end, and those behind it move up under the cursor,
+/// where they are passed over. An element walks by that id then, ascending, with the window as a filter, and needs no
+/// `Keyset`: the last id is all that it has to remember.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Keyset {
     place: Place,

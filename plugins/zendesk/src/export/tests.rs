@@ -93,7 +93,8 @@ fn a_request_says_where_and_how_many() {
         url(Position::Start(0), "organizations", 0),
         "https://acme.zendesk.com/api/v2/incremental/organizations.json?start_time=0&per_page=1000"
     );
-    assert_eq!(Position::Start(0).request(resource("users"), 1, &settings).cost, COST);
+    let request = Position::Start(0).request(resource("users"), 1, &settings);
+    assert_eq!((request.cost, request.lane.as_str()), (1, LANE));
 }
 
 #[test]

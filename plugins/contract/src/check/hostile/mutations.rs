@@ -90,15 +90,28 @@ fn walk<'v>(value: &'v Value, path: &mut Vec<Key>, operation: &Operation, mutati
 
 fn of_value<'v>(value: &'v Value, path: &[Key], operation: &Operation) -> Vec<Mutation<'v>> {
     let is_element = matches!(path.last(), Some(Key::Index(_)));
+    // Elements of lists are records, as far as anybody can tell who does not know the vendor.
+    let is_in_record = path.iter().any(|key| matches!(key, Key::Index(_)));
+    let has_filter = matches!(operation, Operation::List(list) if list.filter.is_some());
+    let claim_of = |claim: Claim| match claim {
+        Claim::NoLoss if is_in_record && has_filter => Claim::NoPageLost,
+        Claim::NoRecordLost if is_in_record && has_filter => Claim::Nothing,
+        claim => claim,
+    };
     let was = value.to_string();
     let mut changes: Vec<(Change, Claim)> = ["null", NUMBER, "\"text\"", "[]", "{}"]
         .into_iter()
         .filter(|text| *text != was)
-        .map(|text| (Change::Replaced(text.into()), claim(value, text, is_element, operation)))
+        .map(|text| {
+            (
+                Change::Replaced(text.into()),
+                claim_of(claim(value, text, is_element, operation)),
+            )
+        })
         .collect();
     changes.push(match is_element {
         true => (Change::Doubled, Claim::Nothing),
-        false => (Change::Removed, missing(value, operation)),
+        false => (Change::Removed, claim_of(missing(value, operation))),
     });
     let others: Vec<String> = match value {
         Value::Number(_) => vec![

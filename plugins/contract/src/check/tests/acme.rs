@@ -35,6 +35,13 @@ pub(super) enum Flaw {
     HasNoDates,
 }
 
+/// The only filter that this element knows; records whose date is another are left out where it is asked for.
+pub(super) fn filter() -> Value {
+    json!({"op": "=", "field": "changed", "value": DATE})
+}
+
+const DATE: &str = "2020-01-01";
+
 /// Reads `{"items":[{"id":"1","changed":"…"}],"next":"cursor"}`.
 pub(super) struct Acme {
     flaw: Flaw,
@@ -92,6 +99,9 @@ impl Acme {
         };
         let mut records: Vec<Record> = Vec::new();
         for item in items {
+            if has_filter(run) && item["changed"] != DATE {
+                continue;
+            }
             match item["id"].as_str() {
                 Some(id) if (1..=1024).contains(&id.len()) && records.iter().all(|known| known.id != id) => {
                     records.push(self.record(id, item));
@@ -136,6 +146,10 @@ impl Acme {
         };
         record(id, &body)
     }
+}
+
+fn has_filter(run: &Run) -> bool {
+    matches!(&run.operation, Operation::List(list) if list.filter.is_some())
 }
 
 fn page_size(run: &Run) -> u32 {
@@ -183,10 +197,7 @@ pub(super) fn dated_manifest() -> Value {
 }
 
 fn page(ids: &[&str], next: Option<&str>) -> String {
-    let items: Vec<_> = ids
-        .iter()
-        .map(|id| json!({"id": id, "changed": "2020-01-01"}))
-        .collect();
+    let items: Vec<_> = ids.iter().map(|id| json!({"id": id, "changed": DATE})).collect();
     json!({"items": items, "next": next}).to_string()
 }
 
