@@ -91,6 +91,7 @@ fn follow(language: Language) {
             eprintln!("docs/authoring.md:{}: {:.1} s", block.line, took.as_secs_f32());
         }
     }
+    reader.leave();
 }
 
 fn perform(reader: &mut Reader, block: &Block, language: Language) -> Result<(), String> {

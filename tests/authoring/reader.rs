@@ -60,6 +60,13 @@ impl Reader {
         }
     }
 
+    /// Ends the programs, and takes away what was made: some 200 MB with the tools of a language. It stays where the page
+    /// failed.
+    pub(crate) fn leave(mut self) {
+        self.terminals.clear();
+        fs::remove_dir_all(&self.directory).unwrap();
+    }
+
     /// Runs the commands, and gives what they wrote to their standard output.
     pub(crate) fn run(&self, commands: &str, succeeds: bool) -> Result<String, String> {
         let strict = if succeeds { "set -euo pipefail" } else { "set -u" };
