@@ -39,6 +39,14 @@ impl Drop for Terminal {
 impl Reader {
     /// At the same path in every run: cargo knows packages by their paths.
     pub(crate) fn new(language: Language) -> Self {
+        for program in ["notes-simulator", "receiver"] {
+            let path = programs().join(program);
+            assert!(
+                path.is_file(),
+                "{} is built by `cargo test --workspace`",
+                path.display()
+            );
+        }
         let directory = tmp().join(language.name());
         if directory.exists() {
             fs::remove_dir_all(&directory).unwrap();
@@ -132,9 +140,8 @@ impl Reader {
     }
 
     fn bash(&self, script: &str) -> Command {
-        let programs = Path::new(env!("CARGO_BIN_EXE_tidegate")).parent().unwrap().to_owned();
         let others = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths(std::iter::once(programs).chain(std::env::split_paths(&others))).unwrap();
+        let path = std::env::join_paths(std::iter::once(programs()).chain(std::env::split_paths(&others))).unwrap();
         let mut bash = Command::new("bash");
         bash.args(["-c", script])
             .current_dir(&self.directory)
@@ -183,6 +190,11 @@ fn free_addresses() -> Vec<(String, String)> {
         (format!("127.0.0.1:{port}"), here.to_string())
     });
     addresses.collect()
+}
+
+fn programs() -> PathBuf {
+    let gateway = Path::new(env!("CARGO_BIN_EXE_tidegate"));
+    gateway.parent().unwrap().to_owned()
 }
 
 fn tmp() -> PathBuf {
