@@ -124,9 +124,9 @@ pub(crate) async fn load(
     rendered["previousDigest"] = json!(loaded.former);
     rendered["dryRun"] = loaded.dry_run.into();
     rendered["shadow"] = shadow(&loaded.shadow);
-    rendered["wouldBeRefused"] = json!(loaded.worse);
     if loaded.dry_run {
         rendered["active"] = false.into();
+        rendered["wouldBeRefused"] = json!(loaded.worse);
     }
     let status = match loaded.former {
         None if !loaded.dry_run => StatusCode::CREATED,
