@@ -1,4 +1,5 @@
 //! Steps of an instance's polls that broke, with all that went into them, for `tidegate element replay`.
+//! Must not show a case to whoever has an instance's token alone.
 
 use axum::Json;
 use axum::extract::{Path, State};

@@ -1,4 +1,5 @@
 //! The components that an element has had: which one runs, where each came from, and how it stands.
+//! Must not say which one should run: `engine::trust` and the services do.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,6 @@
 //! What an instance's element may reach, and the secrets that fill its placeholders.
 //! Made for one run and never stored: on disk secrets are sealed.
+//! Must not be stored or shown.
 
 use std::collections::HashMap;
 

@@ -104,6 +104,9 @@ impl Track {
     #[must_use]
     pub fn verdict(&self, standing: &Standing, former: Option<&Track>, now: Timestamp) -> Verdict {
         if let (Standing::Probation { since }, Some(former)) = (standing, former) {
+            if now.since(*since) >= PROBATION_MAX {
+                return Verdict::Proven;
+            }
             // However bad the former one was, one that fails always is worse.
             let share = former.share().max(SHARE_FLOOR);
             let allowed = (PROBATION_RATIO * share).min(f64::midpoint(1.0, share));
@@ -118,7 +121,7 @@ impl Track {
                     instances: self.failing.len(),
                 };
             }
-            if self.polls >= PROBATION_POLLS || now.since(*since) >= PROBATION_MAX {
+            if self.polls >= PROBATION_POLLS {
                 return Verdict::Proven;
             }
         }
@@ -236,6 +239,9 @@ mod tests {
             "a third is more than three times a tenth"
         );
         assert_eq!(verdict(3, 7), Verdict::GoOn, "three tenths are not");
+        let late =
+            track(&times(3, 1, Ending::Fault)).verdict(&PROBATION, Some(&former), Timestamp::EPOCH.plus(PROBATION_MAX));
+        assert_eq!(late, Verdict::Proven, "nobody took it back in a day");
     }
 
     #[test]

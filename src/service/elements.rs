@@ -2,6 +2,7 @@
 //!
 //! Everything that is kept of an element is one row; the components themselves are files, named by their digest. A change
 //! is: the file, then the row, then a pointer in memory. A crash between them leaves the former state or the new one.
+//! Must not judge a component (`engine::trust` does) or run one (the elements port does).
 
 mod catalogue;
 mod failures;
@@ -17,7 +18,7 @@ use bytes::Bytes;
 use tokio::sync::MutexGuard as Turn;
 use tracing::{info, warn};
 
-use self::catalogue::{built_in, is_on_probation};
+use self::catalogue::{built_in, is_on_probation, proven};
 use super::{Gateway, poll};
 use crate::domain::element::Element;
 use crate::domain::generation::{Generation, Generations, Source, Standing};
@@ -330,23 +331,6 @@ fn add(row: &mut Generations, mut generation: Generation) {
     }
     row.all.retain(|known| known.digest != generation.digest);
     row.all.insert(0, generation);
-}
-
-/// Where a component that fails its probation gives way to: the one before if it was good, else the newest good one, else
-/// what is built in.
-fn proven(row: &Generations, failing: Digest) -> Option<Digest> {
-    let is_good = |digest: &Digest| {
-        let generation = row.find(*digest);
-        *digest != failing && generation.is_some_and(|generation| generation.standing == Standing::Good)
-    };
-    let newest = || {
-        row.all
-            .iter()
-            .map(|generation| generation.digest)
-            .find(|digest| is_good(digest))
-    };
-    let built_in = || built_in(row).filter(|digest| *digest != failing);
-    row.previous.filter(is_good).or_else(newest).or_else(built_in)
 }
 
 fn activate(row: &mut Generations, digest: Digest) {

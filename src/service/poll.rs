@@ -268,7 +268,14 @@ impl Gateway {
         {
             self.vendor.pause(&reach.grants.account, now.plus(pause.min(DELAY_MAX)));
         }
-        let delay = verdict.delay.map(|delay| delay + delay.mul_f64(self.jitter()));
+        // Where the component could not be taken back, it would read the same again at once, and again.
+        let active = self.elements.find(&instance.element);
+        let is_stuck = matches!(error, Error::Storm(_))
+            && active.is_some_and(|active| self.catalogue.is_on_probation(&instance.element, active.digest));
+        let delay = verdict
+            .delay
+            .filter(|_| !is_stuck)
+            .map(|delay| delay + delay.mul_f64(self.jitter()));
         let delay = delay.unwrap_or_else(|| {
             state.failures = state.failures.saturating_add(1);
             let interval = Duration::from_millis(instance.events.refresh_interval_ms);

@@ -1,4 +1,5 @@
 //! Components that are loaded, refused, replaced, rolled back and removed in a running gateway, by REST and by file.
+//! Must not look into the gateway: what counts is what REST, files and the receiver show.
 
 use std::path::PathBuf;
 use std::time::Duration;

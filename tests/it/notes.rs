@@ -1,5 +1,6 @@
 //! One element in three languages, loaded into one running gateway: what each of them makes of the same vendor is the same.
 //! Where Node or Python is missing, the others are tried, and it is said.
+//! Must not know in which language an element is written, but for finding it.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -3,6 +3,7 @@
 //!
 //! `{"json": {"a": 1}}` stands for the compact form with sorted keys, `{"text": "…"}` for its UTF-8, `{"base64": "…"}` for
 //! any bytes. Reading takes each of them; writing takes the first that gives the very bytes back.
+//! Must not change a byte on the way there and back.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

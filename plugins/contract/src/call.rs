@@ -1,4 +1,5 @@
 //! One call into an element, and how it may go wrong beside a fault.
+//! Must not know how a call is made.
 
 use crate::run::{Fault, Response, Run, Step};
 

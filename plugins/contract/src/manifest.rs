@@ -1,4 +1,5 @@
 //! What an element says of itself. The document is described in docs/manifest.md.
+//! Must not hold what changes while an element runs.
 
 mod check;
 

@@ -1,4 +1,5 @@
 //! One object of a resource, as an element gives it.
+//! Must not know what is remembered of a record.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,6 @@
 //! The rows of elements in memory, as they are on the disk, and how their components did since the start.
 //! Every change goes through `change_element`, one after the other.
+//! Must not be changed around `change_row`: memory, disk and pointer would tell three stories.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
@@ -124,8 +125,7 @@ impl Catalogue {
             let Some(generation) = row.find(digest) else {
                 return Verdict::GoOn;
             };
-            let former = row.previous.filter(|former| row.find(*former).is_some());
-            let former = former.map(|former| state.tracks.get(&former).cloned().unwrap_or_default());
+            let former = proven(row, digest).map(|former| state.tracks.get(&former).cloned().unwrap_or_default());
             state.tracks[&digest].verdict(&generation.standing, former.as_ref(), now)
         })
     }
@@ -153,10 +153,27 @@ impl Catalogue {
     }
 }
 
+/// Where a component that fails its probation gives way to: the one before if it was good, else the newest good one, else
+/// what is built in.
+pub(super) fn proven(row: &Generations, failing: Digest) -> Option<Digest> {
+    let is_good = |digest: &Digest| {
+        let generation = row.find(*digest);
+        *digest != failing && generation.is_some_and(|generation| generation.standing == Standing::Good)
+    };
+    let newest = || {
+        row.all
+            .iter()
+            .map(|generation| generation.digest)
+            .find(|digest| is_good(digest))
+    };
+    let built_in = || built_in(row).filter(|digest| *digest != failing);
+    row.previous.filter(is_good).or_else(newest).or_else(built_in)
+}
+
 /// Watched, active, and with another one to go back to.
 pub(super) fn is_on_probation(row: &Generations, digest: Digest) -> bool {
     let standing = row.find(digest).map(|generation| &generation.standing);
-    row.active == Some(digest) && row.previous.is_some() && matches!(standing, Some(Standing::Probation { .. }))
+    row.active == Some(digest) && matches!(standing, Some(Standing::Probation { .. })) && proven(row, digest).is_some()
 }
 
 pub(super) fn built_in(row: &Generations) -> Option<Digest> {

@@ -1,4 +1,5 @@
 //! What went into a step that broke: kept sealed, a few per instance, so that `tidegate element replay` shows it again.
+//! Must not leave a case unsealed on the disk, nor fail a poll that has failed already.
 
 use bytes::Bytes;
 use tracing::warn;

@@ -1,5 +1,6 @@
 //! How a component does in its polls, and what follows: proven, rolled back, quarantined.
 //! The judgement itself is `engine::trust`.
+//! Must not act on what was true before its turn: each change looks again.
 
 use tracing::{error, info, warn};
 

@@ -1,4 +1,5 @@
 //! What runs after a start: what ran before it, and what is built in where nothing else was loaded.
+//! Must not keep a gateway from starting because of a component that was loaded later.
 
 use bytes::Bytes;
 use tracing::{error, info};

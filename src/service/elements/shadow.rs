@@ -2,6 +2,7 @@
 //!
 //! Each poll may leave the first pages of its run, with the vendor's answers, as a case on the disk. Both components are
 //! given the case; what they make of it is compared.
+//! Must not ask a vendor anything, nor hold up the poll that is recorded.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

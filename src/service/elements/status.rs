@@ -1,4 +1,5 @@
 //! How an element's components stand, for people and machines.
+//! Must not change anything.
 
 use super::Error;
 use crate::domain::element::Usage;

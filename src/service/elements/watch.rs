@@ -3,6 +3,7 @@
 //! The folder is looked at each second rather than watched by inotify, which sees nothing of what another machine or
 //! container writes. A file is taken when two looks found it the same, so that one that is being written is left alone;
 //! half a file would be refused anyway.
+//! Must not do more than REST does: it only says what a file means.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

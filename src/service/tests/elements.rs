@@ -361,6 +361,23 @@ async fn the_inputs_of_a_step_that_broke_are_kept_a_few_and_go_with_the_instance
 }
 
 #[tokio::test]
+async fn a_component_with_nothing_good_before_it_is_quarantined_and_not_taken_back() {
+    let (harness, accounts) = loaded().await;
+    harness.element.trap(1);
+    for _ in 0..BREACHES_MAX {
+        harness.poll(&accounts).await;
+    }
+    assert_eq!(state_of(&harness, 1).await.0, "quarantined");
+    load(&harness, 2, 1).await.unwrap();
+    harness.element.trap(2);
+    for _ in 0..BREACHES_MAX {
+        assert_eq!(active(&harness), 2);
+        harness.poll(&accounts).await;
+    }
+    assert_eq!((active(&harness), state_of(&harness, 2).await.0), (2, "quarantined"));
+}
+
+#[tokio::test]
 async fn polls_that_fail_at_once_take_the_component_back_once() {
     let (harness, accounts) = loaded().await;
     let mut keys = vec![accounts];
