@@ -43,6 +43,28 @@ pub struct ServeFlags {
     /// Longest wait for a callback's answer [default: 30s]
     #[arg(long, env = "TIDEGATE_CALLBACK_TIMEOUT", value_name = "DURATION", value_parser = parse_duration)]
     pub callback_timeout: Option<Duration>,
+    /// How long the audit log of changes and failed logins is kept [default: 90d]
+    #[arg(long, env = "TIDEGATE_AUDIT_RETENTION", value_name = "DURATION", value_parser = parse_duration)]
+    pub audit_retention: Option<Duration>,
+    /// Networks that callbacks and vendors may be on although they are on the block list, e.g. 10.1.0.0/16 [default: none]
+    #[arg(
+        long,
+        env = "TIDEGATE_ALLOW_NETWORKS",
+        value_name = "CIDR,...",
+        value_delimiter = ','
+    )]
+    pub allow_networks: Option<Vec<IpNet>>,
+    /// Refuse callbacks and vendors that are not reached by https
+    #[arg(long, env = "TIDEGATE_REQUIRE_HTTPS", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub require_https: Option<bool>,
+    /// Networks of reverse proxies that are believed about their clients' addresses (X-Forwarded-For) [default: none]
+    #[arg(
+        long,
+        env = "TIDEGATE_TRUSTED_PROXIES",
+        value_name = "CIDR,...",
+        value_delimiter = ','
+    )]
+    pub trusted_proxies: Option<Vec<IpNet>>,
     /// How the log is written: text or json [default: text]
     #[arg(long, env = "TIDEGATE_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -69,6 +91,10 @@ struct File {
     allow_private_networks: Option<bool>,
     #[serde(default)]
     allow_networks: Vec<IpNet>,
+    #[serde(default)]
+    trusted_proxies: Vec<IpNet>,
+    require_https: Option<bool>,
+    audit_retention: Option<String>,
     min_refresh_interval: Option<String>,
     retention: Option<String>,
     vendor_timeout: Option<String>,
@@ -92,6 +118,11 @@ pub struct Config {
     pub allow_networks: Vec<IpNet>,
     pub min_refresh_interval: Duration,
     pub retention: Duration,
+    pub audit_retention: Duration,
+    /// Callbacks and vendors are reached by https alone.
+    pub require_https: bool,
+    /// Who is believed about where a request to the REST API comes from.
+    pub trusted_proxies: Vec<IpNet>,
     pub vendor_timeout: Duration,
     pub callback_timeout: Duration,
     pub log_format: LogFormat,
@@ -171,7 +202,15 @@ impl Config {
                 .allow_private_networks
                 .or(file.allow_private_networks)
                 .unwrap_or(false),
-            allow_networks: file.allow_networks,
+            allow_networks: flags.allow_networks.clone().unwrap_or(file.allow_networks),
+            trusted_proxies: flags.trusted_proxies.clone().unwrap_or(file.trusted_proxies),
+            require_https: flags.require_https.or(file.require_https).unwrap_or(false),
+            audit_retention: duration(
+                "audit_retention",
+                flags.audit_retention,
+                file.audit_retention.as_ref(),
+                Duration::from_hours(90 * 24),
+            )?,
             min_refresh_interval: duration(
                 "min_refresh_interval",
                 flags.min_refresh_interval,

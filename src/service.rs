@@ -2,6 +2,8 @@
 //!
 //! `Gateway` holds what all of them need; each file adds one use case to it.
 
+pub mod account;
+pub mod audit;
 pub mod deliver;
 pub mod elements;
 pub mod hub;

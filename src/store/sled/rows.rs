@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::codec::{Malformed, Reader, put_i64, put_varint};
 use super::keys::{ResourceNumber, corrupt};
+use crate::domain::audit::AuditEntry;
 use crate::domain::generation::Generations;
 use crate::domain::instance::Instance;
 use crate::domain::poll::ResourceState;
@@ -32,6 +33,17 @@ pub(super) fn encode_generations(generations: &Generations) -> Result<Vec<u8>, S
 }
 
 pub(super) fn decode_generations(key: &[u8], value: &[u8]) -> Result<Generations, StoreError> {
+    let reader = Reader::of_format(value, FORMAT).map_err(|error| corrupt(key, error))?;
+    read_json(key, reader)
+}
+
+pub(super) fn encode_audit(entry: &AuditEntry) -> Result<Vec<u8>, StoreError> {
+    let mut value = vec![FORMAT];
+    put_json(&mut value, entry)?;
+    Ok(value)
+}
+
+pub(super) fn decode_audit(key: &[u8], value: &[u8]) -> Result<AuditEntry, StoreError> {
     let reader = Reader::of_format(value, FORMAT).map_err(|error| corrupt(key, error))?;
     read_json(key, reader)
 }
