@@ -65,6 +65,7 @@ impl App {
             OutboundOptions {
                 allow_private_networks: config.allow_private_networks,
                 allow_networks: config.allow_networks.clone(),
+                require_https: config.require_https,
                 vendor_timeout: config.vendor_timeout,
                 callback_timeout: config.callback_timeout,
                 ..OutboundOptions::default()
@@ -86,6 +87,8 @@ impl App {
                 min_refresh_interval: config.min_refresh_interval,
                 element_configuration: config.elements.clone(),
                 retention: config.retention,
+                secret_hosts: config.secret_hosts.clone(),
+                require_https: config.require_https,
                 ..Settings::default()
             },
         );

@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use ipnet::IpNet;
 use serde::Deserialize;
+use url::Url;
 
 use crate::domain::secret::Secret;
 
@@ -132,8 +133,12 @@ pub struct Config {
     pub organization_secret: Option<Secret>,
     /// Configuration that an element lets an operator set, by element key.
     pub elements: BTreeMap<String, BTreeMap<String, Secret>>,
+    /// Where secrets among them may go beside the manifest's hosts, by element key.
+    pub secret_hosts: BTreeMap<String, Vec<String>>,
 }
 
+/// The one setting of an element that is the gateway's own.
+const SECRET_HOSTS: &str = "secret_hosts";
 pub const USER_SECRET: &str = "TIDEGATE_USER_SECRET";
 pub const ORGANIZATION_SECRET: &str = "TIDEGATE_ORGANIZATION_SECRET";
 
@@ -178,6 +183,14 @@ impl Config {
                 other => Ok(other.map(|text| Secret::new(text.trim()))),
             }
         };
+        let mut file = file;
+        let mut secret_hosts = BTreeMap::new();
+        for (key, settings) in &mut file.elements {
+            if let Some(value) = settings.remove(SECRET_HOSTS) {
+                let hosts = hosts(value).map_err(|error| anyhow::anyhow!("elements.{key}.{SECRET_HOSTS}: {error}"))?;
+                secret_hosts.insert(key.clone(), hosts);
+            }
+        }
         let elements = file.elements.into_iter().map(|(key, settings)| {
             (
                 key,
@@ -240,6 +253,7 @@ impl Config {
             user_secret: secret(USER_SECRET, file.user_secret)?,
             organization_secret: secret(ORGANIZATION_SECRET, file.organization_secret)?,
             elements: elements.collect(),
+            secret_hosts,
         })
     }
 }
@@ -251,6 +265,27 @@ fn without_source(text: &str, error: &toml::de::Error) -> String {
         .map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
     let place = line.map_or_else(String::new, |line| format!("line {line}: "));
     format!("{place}{}", error.message())
+}
+
+/// `api.example.com` or `*.example.com`, reached by https; or `http://127.0.0.1:8080`, which must match whole.
+fn hosts(value: toml::Value) -> Result<Vec<String>, String> {
+    let expected = |found: &dyn std::fmt::Display| {
+        format!("expected a list of hosts such as \"*.example.com\" or \"https://example.com:8443\", found {found}")
+    };
+    let hosts: Vec<String> = value.clone().try_into().map_err(|_| expected(&setting_text(value)))?;
+    let is_host = |text: &str| {
+        let name = text.strip_prefix("*.").unwrap_or(text);
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
+    };
+    let is_origin =
+        |text: &str| Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    match hosts.iter().find(|host| !is_host(host) && !is_origin(host)) {
+        Some(other) => Err(expected(&format!("{other:?}"))),
+        None => Ok(hosts),
+    }
 }
 
 /// Elements' settings are text; whoever writes `true` or `5` in the file means it so.
@@ -346,6 +381,46 @@ mod tests {
         .unwrap();
         assert_eq!(config.user_secret.as_ref().unwrap().expose(), "hunter2");
         assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn networks_come_as_a_list_of_the_flag_or_of_the_file() {
+        let flags = ServeFlags {
+            allow_networks: Some(vec!["10.1.0.0/16".parse().unwrap()]),
+            ..ServeFlags::default()
+        };
+        let text = "allow_networks = [\"192.168.0.0/16\"]\ntrusted_proxies = [\"10.0.0.1/32\"]\nrequire_https = true\n";
+        let config = Config::from_parts(&flags, text, |_| None).unwrap();
+        assert_eq!(config.allow_networks, ["10.1.0.0/16".parse().unwrap()]);
+        assert_eq!(load(text).unwrap().allow_networks, ["192.168.0.0/16".parse().unwrap()]);
+        assert_eq!(config.trusted_proxies, ["10.0.0.1/32".parse().unwrap()]);
+        assert!(config.require_https && !load("").unwrap().require_https);
+        assert!(load("allow_networks = [\"10.1.0.0/33\"]").is_err());
+    }
+
+    #[test]
+    fn an_element_s_secret_hosts_are_checked_and_are_no_property() {
+        let config = load("[elements.x]\nsecret_hosts = [\"*.a.example\", \"http://127.0.0.1:8\"]\nkey = 5\n").unwrap();
+        assert_eq!(config.secret_hosts["x"], ["*.a.example", "http://127.0.0.1:8"]);
+        assert_eq!(config.elements["x"].len(), 1);
+        for value in [
+            "\"a.example\"",
+            "[7]",
+            "[\"\"]",
+            "[\"a b\"]",
+            "[\"ftp://a.example\"]",
+            "[\"*\"]",
+            "[\"a.example/x\"]",
+        ] {
+            let error = format!(
+                "{:#}",
+                load(&format!("[elements.x]\nsecret_hosts = {value}")).unwrap_err()
+            );
+            assert!(
+                error.contains("elements.x.secret_hosts: expected a list of hosts"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -60,6 +60,10 @@ pub struct Settings {
     pub posts_max: usize,
     /// How long delivered notifications can be looked up.
     pub retention: Duration,
+    /// Where secrets that the operator set may go beside the manifest's hosts, by element key.
+    pub secret_hosts: BTreeMap<String, Vec<String>>,
+    /// Vendors are reached by https alone; callbacks are the callback port's to judge.
+    pub require_https: bool,
 }
 
 impl Default for Settings {
@@ -71,6 +75,8 @@ impl Default for Settings {
             polls_per_instance_max: 4,
             posts_max: 256,
             retention: Duration::from_hours(7 * 24),
+            secret_hosts: BTreeMap::new(),
+            require_https: false,
         }
     }
 }

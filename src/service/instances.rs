@@ -304,6 +304,9 @@ impl Gateway {
             kept_secrets: kept,
         };
         let accepted = accept(given, &context)?;
+        if self.settings.require_https {
+            configuration::require_https(&accepted, &element.manifest)?;
+        }
         if let Some(url) = &accepted.events.callback_url {
             self.callback
                 .admissible(url)

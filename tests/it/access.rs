@@ -18,9 +18,14 @@ struct Unset {
 
 impl Unset {
     async fn start(data: &Path) -> Self {
+        Self::start_with(data, &[]).await
+    }
+
+    async fn start_with(data: &Path, arguments: &[&str]) -> Self {
         let mut process = tokio::process::Command::new(env!("CARGO_BIN_EXE_tidegate"))
             .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--data-dir"])
             .arg(data)
+            .args(arguments)
             .env_remove("TIDEGATE_USER_SECRET")
             .env_remove("TIDEGATE_ORGANIZATION_SECRET")
             .stderr(Stdio::piped())
@@ -432,4 +437,89 @@ async fn a_proxy_of_the_environment_is_not_used() {
     stage.vendor().update("Companies", id, json!({"phone": "1"})).unwrap();
     stage.receiver.wait_for(1, crate::support::SOON).await.unwrap();
     assert_eq!(connections.load(std::sync::atomic::Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn addresses_are_opened_one_network_at_a_time_by_a_flag() {
+    let directory = tempfile::tempdir().unwrap();
+    for (number, arguments, expected) in [
+        (0, &[][..], StatusCode::BAD_REQUEST),
+        (1, &["--allow-networks", "10.0.0.0/8,127.0.0.1/32"], StatusCode::OK),
+        (2, &["--allow-networks", "10.0.0.0/8"], StatusCode::BAD_REQUEST),
+    ] {
+        let gateway = Unset::start_with(&directory.path().join(number.to_string()), arguments).await;
+        let body = json!({
+            "element": {"key": "autotaskcrm"},
+            "name": "x",
+            "configuration": {
+                "crm.autotask.username": "x",
+                "crm.autotask.password": "x",
+                "crm.autotask.server.url": "https://ww2.autotask.net",
+                "event.notification.callback.url": "http://127.0.0.1:9/",
+            },
+        });
+        let (user, organization) = (gateway.plain("user.secret"), gateway.plain("organization.secret"));
+        let path = "/instances?validate=false";
+        let (status, answer) = gateway.call(Method::POST, path, &user, &organization, body).await;
+        assert_eq!(status, expected, "{arguments:?}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_requires_https_refuses_addresses_in_the_clear() {
+    let stage = Stage::with(&["--require-https"]).await;
+    let path = "/instances?validate=false";
+    let https = "https://ww2.autotask.net";
+    for (key, configuration) in [
+        (
+            "event.notification.callback.url",
+            json!({"crm.autotask.server.url": https}),
+        ),
+        (
+            "crm.autotask.server.url",
+            json!({"event.notification.callback.url": "https://example.com/"}),
+        ),
+    ] {
+        let (status, answer) = stage.call(Method::POST, path, Some(stage.body(configuration))).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+        let message = answer["message"].as_str().unwrap();
+        assert!(
+            message.starts_with(key) && message.contains("require_https"),
+            "{message}"
+        );
+    }
+    let both = json!({"crm.autotask.server.url": https, "event.notification.callback.url": "https://example.com/"});
+    let (status, answer) = stage.call(Method::POST, path, Some(stage.body(both))).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+}
+
+#[tokio::test]
+async fn the_operator_s_integration_code_goes_to_a_user_s_address_only_where_the_operator_says() {
+    let mut stage = Stage::new().await;
+    let mut body = stage.body(json!({}));
+    let settings = body["configuration"].as_object_mut().unwrap();
+    let code = settings.remove("crm.autotask.integration.code").unwrap();
+    let simulator = stage.simulator.base_url();
+    let file = stage.directory.path().join("tidegate.toml");
+    let mut options = stage.end_gateway(false).await;
+    options.arguments = vec!["--config".into(), file.clone().into()];
+    for (hosts, expected) in [
+        (json!([]), StatusCode::BAD_GATEWAY),
+        (json!([simulator]), StatusCode::OK),
+    ] {
+        let text =
+            format!("[elements.autotaskcrm]\n\"crm.autotask.integration.code\" = {code}\nsecret_hosts = {hosts}\n");
+        std::fs::write(&file, text).unwrap();
+        stage.start_gateway(options.clone()).await;
+        let (status, answer) = stage.call(Method::POST, "/instances", Some(body.clone())).await;
+        assert_eq!(status, expected, "{hosts}: {answer}");
+        if status != StatusCode::OK {
+            let message = answer["message"].as_str().unwrap();
+            assert!(
+                message.contains("secret_hosts") && message.contains(&simulator),
+                "{message}"
+            );
+        }
+        options = stage.end_gateway(false).await;
+    }
 }
