@@ -3,6 +3,7 @@
 //! Reads no secret's value beyond checking that it is there.
 
 mod body;
+mod clear;
 mod fields;
 mod pollers;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 pub use body::{Body, parse_body, parse_patch};
+pub use clear::require_https;
 pub use fields::FieldError;
 use fields::{Found, as_bool, as_minutes, as_text, is_placeholder};
 pub use pollers::by_resource;
@@ -19,7 +21,6 @@ pub use pollers::by_resource;
 use crate::domain::element::{Manifest, Property, PropertyKind};
 use crate::domain::instance::{Events, FirstSight, Warning};
 use crate::domain::secret::{MASK, Secret};
-use crate::engine::egress;
 
 /// Longest text of one configuration value, in bytes.
 pub const VALUE_BYTES_MAX: usize = 64 * 1024;
@@ -115,7 +116,7 @@ pub fn accept(given: &Map<String, Value>, context: &Context<'_>) -> Result<Accep
         }
         if let Some(property) = property {
             check_property(property, value)?;
-            if context.manifest.hosts_from.contains(key) && value.as_str().is_some_and(is_in_the_clear) {
+            if context.manifest.hosts_from.contains(key) && value.as_str().is_some_and(clear::is_in_the_clear) {
                 warnings.add(
                     key,
                     "is not encrypted: credentials and records go to and from the vendor as plain text; use https",
@@ -295,7 +296,7 @@ fn events(
         }
     }
     let callback_url = value(CALLBACK_URL).map(callback_url).transpose()?.flatten();
-    if callback_url.as_deref().is_some_and(is_in_the_clear) {
+    if callback_url.as_deref().is_some_and(clear::is_in_the_clear) {
         warnings.add(
             CALLBACK_URL,
             "is not encrypted: records go to it as plain text; use https",
@@ -323,27 +324,6 @@ fn events(
         first_sight,
         pollers,
     })
-}
-
-fn is_in_the_clear(text: &str) -> bool {
-    url::Url::parse(text.trim()).is_ok_and(|url| egress::is_in_the_clear(&url))
-}
-
-/// For a gateway that sends by https alone: no address of a vendor may be another one.
-///
-/// # Errors
-/// The first property that is.
-pub fn require_https(accepted: &Accepted, manifest: &Manifest) -> Result<(), FieldError> {
-    let urls = manifest.hosts_from.iter();
-    let set = urls.filter_map(|key| Some((key, accepted.configuration.get(key)?.as_str()?)));
-    for (key, text) in set {
-        if url::Url::parse(text.trim()).is_ok_and(|url| url.scheme() != "https") {
-            let message =
-                "is not encrypted; expected an https URL, since this gateway sends by https alone (require_https)";
-            return Err(FieldError::new(key, message));
-        }
-    }
-    Ok(())
 }
 
 /// null, the empty string and "false" mean that there is none (the last stands in 9 of 68 exported elements).
