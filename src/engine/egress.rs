@@ -1,6 +1,7 @@
 //! May this request leave the gateway, and where to? Judges text and addresses; never resolves a name and never sends.
 
 mod address;
+mod nats;
 mod placeholder;
 
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use crate::domain::run::{Refusal, Request};
 use crate::domain::secret::Secret;
 
 pub use address::{allowed_address, literal_address};
+pub use nats::{Names, NatsUrl, fill_subject, is_nats};
 pub use placeholder::fill;
 
 /// Longest URL, in bytes; more is refused by many servers anyway.

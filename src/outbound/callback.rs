@@ -8,7 +8,7 @@ use reqwest::{Body, Method};
 use super::Shared;
 use super::reason::Reason;
 use super::vendor::header;
-use crate::engine::egress::web_url;
+use crate::engine::egress::{is_nats, web_url};
 use crate::ports::{Answer, Post};
 
 /// After the status came, its body is worth so much waiting: a connection that can be used again saves about as much.
@@ -17,6 +17,9 @@ const DRAIN_MAX: Duration = Duration::from_secs(2);
 impl Shared {
     /// As `Callback::post` promises. Once a status came it stands, whatever becomes of the answer's body.
     pub(super) async fn post(&self, post: Post) -> Result<Answer, Reason> {
+        if is_nats(&post.url) {
+            return self.publish(post).await;
+        }
         let url = web_url(&post.url).map_err(Reason::Url)?;
         self.guard.check_literal(&url)?;
         let mut request = reqwest::Request::new(Method::POST, url);
@@ -39,6 +42,18 @@ impl Shared {
         };
         drain(&mut response, self.options.answer_bytes_max).await;
         Ok(answer)
+    }
+
+    async fn publish(&self, post: Post) -> Result<Answer, Reason> {
+        let id = post.headers.iter().find(|(name, _)| name == "webhook-id");
+        let id = id
+            .ok_or_else(|| Reason::Header("there is no webhook-id".into()))?
+            .1
+            .expose();
+        let timeout = self.options.callback_timeout;
+        self.nats
+            .publish(&post.url, &post.headers, post.body.clone(), id, timeout)
+            .await
     }
 }
 

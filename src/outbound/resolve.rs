@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::Url;
 
-use crate::engine::egress::{allowed_address, literal_address, web_url};
+use crate::engine::egress::{NatsUrl, allowed_address, is_nats, literal_address, web_url};
 
 /// The operator's address policy. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -69,7 +69,11 @@ impl Guard {
 
     /// The kind check, when a callback is configured; the one at each connection counts.
     pub(super) fn admissible(&self, url: &str) -> Result<(), String> {
-        let url = web_url(url)?;
+        let url = if is_nats(url) {
+            NatsUrl::parse(url)?.origin().clone()
+        } else {
+            web_url(url)?
+        };
         self.check_literal(&url).map_err(|blocked| blocked.to_string())?;
         let name = url.domain().unwrap_or_default().trim_end_matches('.');
         let is_local = name == "localhost" || name.ends_with(".localhost");
@@ -166,6 +170,11 @@ mod tests {
             "http://localhost:8080/",
             "http://LOCALHOST./",
             "http://x.localhost/",
+            "nats://127.0.0.1/a",
+            "tls://0x7f.1/a",
+            "nats://[::ffff:10.0.0.1]/a",
+            "nats://localhost/a",
+            "nats://nats.test/",
         ] {
             assert!(strict().admissible(url).is_err(), "{url}");
         }
@@ -173,6 +182,8 @@ mod tests {
             "https://example.com/hook?x=1",
             "http://example.com:8080/",
             "https://1.1.1.1/",
+            "nats://nats.test/a.{instance}",
+            "tls://1.1.1.1:4222/a",
         ] {
             assert_eq!(strict().admissible(url), Ok(()), "{url}");
         }
