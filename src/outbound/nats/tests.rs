@@ -3,8 +3,12 @@
 #![expect(clippy::print_stderr, reason = "tells people why a test was skipped")]
 
 use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use serde_json::json;
 use tidegate_examples::nats::{NatsServer, program};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -363,6 +367,85 @@ async fn tls_is_not_given_up_for_a_server_that_offers_none() {
     let (address, _) = false_server(GREETING, vec![]).await;
     let error = publish(&nats(&options()), &format!("tls://{address}/events"), "evt_1").await;
     assert!(error.unwrap_err().starts_with("tls: 127.0.0.1 offers no TLS"));
+}
+
+/// Signed by itself, for a day. By the program that keeps every machine's authorities up to date.
+fn make_certificate(certificate: &Path, key: &Path) {
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+        ])
+        .args([
+            "-days",
+            "1",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+        ])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
+        .arg(key)
+        .arg("-out")
+        .arg(certificate)
+        .output();
+    let made = made.expect("there is no openssl: apt-get install openssl");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+/// A TLS server for `localhost` alone, and who trusts it. The files last as long as the folder.
+fn tls_server(configuration: &str) -> Option<(NatsServer, Nats, tempfile::TempDir)> {
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    let folder = tempfile::tempdir().unwrap();
+    let [certificate, key] = ["certificate.pem", "key.pem"].map(|name| folder.path().join(name));
+    make_certificate(&certificate, &key);
+    let server = server(&format!(
+        "tls {{ cert_file: {certificate:?}, key_file: {key:?} }}\n{configuration}"
+    ))?;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(&certificate).unwrap()).unwrap();
+    let config = rustls::ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let options = options();
+    let guard = Guard::new(true, Vec::new());
+    let nats = Nats::with_tls(&options, &guard, Some(TlsConnector::from(Arc::new(config))), 1);
+    Some((server, nats, folder))
+}
+
+#[tokio::test]
+async fn tls_holds_the_server_to_its_name_whatever_address_was_dialled() {
+    let Some((server, trusting, _folder)) = tls_server("allow_non_tls: true") else {
+        return;
+    };
+    server.add_stream("EVENTS", &["events"], &json!({})).unwrap();
+    let port = server.address().port();
+    let url = |host: &str| format!("tls://{host}:{port}/events");
+    assert_eq!(publish(&trusting, &url("localhost"), "evt_1").await, Ok(200));
+    trusting.pool.lock().unwrap().slots.clear();
+    let error = publish(&trusting, &url("127.0.0.1"), "evt_2").await.unwrap_err();
+    assert!(error.starts_with("tls: 127.0.0.1: invalid peer certificate"), "{error}");
+    let error = publish(&nats(&options()), &url("localhost"), "evt_3")
+        .await
+        .unwrap_err();
+    assert!(error.starts_with("tls: localhost: invalid peer certificate"), "{error}");
+    assert_eq!(server.messages("EVENTS").unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_wants_tls_gets_it_under_nats_too() {
+    let Some((server, trusting, _folder)) = tls_server("") else {
+        return;
+    };
+    let port = server.address().port();
+    let error = publish(&trusting, &format!("nats://localhost:{port}/events"), "evt_1").await;
+    // It got as far as the streams, of which there is none.
+    assert!(error.unwrap_err().starts_with("no_stream: "));
 }
 
 #[tokio::test]
