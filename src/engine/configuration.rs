@@ -17,7 +17,7 @@ use fields::{Found, as_bool, as_minutes, as_text, is_placeholder};
 pub use pollers::by_resource;
 
 use crate::domain::element::{Manifest, Property, PropertyKind};
-use crate::domain::instance::{Events, FirstSight, Warning};
+use crate::domain::instance::{DeliverySettings, Events, FirstSight, Warning};
 use crate::domain::secret::{MASK, Secret};
 use crate::engine::egress::{NatsUrl, is_nats};
 
@@ -310,6 +310,7 @@ fn events(
         refresh_interval_ms,
         first_sight,
         pollers,
+        delivery: DeliverySettings::default(),
     })
 }
 

@@ -12,18 +12,15 @@ mod message;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_rustls::TlsConnector;
 
 use super::Options;
 use super::reason::Reason;
 use super::resolve::Guard;
-use crate::domain::secret::Secret;
 use crate::engine::egress::NatsUrl;
-use crate::ports::Answer;
+use crate::ports::{Answer, Post};
 use dial::Dialler;
 use link::Outgoing;
 use message::{Credentials, Message};
@@ -94,17 +91,10 @@ impl Nats {
 
     /// Publishes under this id, by which the stream knows a repetition. Status 200 when the stream acknowledged it, 413 when
     /// it is longer than server or stream takes; whatever else happened is a reason.
-    pub(super) async fn publish(
-        &self,
-        url: &str,
-        headers: &[(String, Secret)],
-        body: Bytes,
-        id: &str,
-        timeout: Duration,
-    ) -> Result<Answer, Reason> {
-        let url = NatsUrl::parse(url).map_err(Reason::Url)?;
-        let message = Message::new(&url, headers, body, id)?;
-        let credentials = Credentials::find(headers)?;
+    pub(super) async fn publish(&self, post: &Post) -> Result<Answer, Reason> {
+        let url = NatsUrl::parse(&post.url).map_err(Reason::Url)?;
+        let message = Message::new(&url, post)?;
+        let credentials = Credentials::find(&post.headers)?;
         let key = Key {
             server: url.origin().host_str().unwrap_or_default().to_owned(),
             port: url.port(),
@@ -112,11 +102,11 @@ impl Nats {
             credentials: credentials.as_ref().map(Credentials::digest),
         };
         let place = self.place(&key);
-        let answer = tokio::time::timeout(timeout, self.exchange(&place, &url, credentials.as_ref(), message));
+        let answer = tokio::time::timeout(post.timeout, self.exchange(&place, &url, credentials.as_ref(), message));
         answer.await.unwrap_or_else(|_| {
             // Perhaps the other side is gone without a word: the next one dials anew.
             self.forget(&key, &place);
-            Err(Reason::Timeout(timeout))
+            Err(Reason::Timeout(post.timeout))
         })
     }
 

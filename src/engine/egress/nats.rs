@@ -9,9 +9,9 @@ use std::fmt::Write as _;
 use url::Url;
 
 /// What NATS itself takes for a server without a port.
-pub const PORT_DEFAULT: u16 = 4222;
+const PORT_DEFAULT: u16 = 4222;
 /// Longest subject, in bytes, as configured and as filled in. A server refuses lines of more than 4,096.
-pub const SUBJECT_BYTES_MAX: usize = 1024;
+const SUBJECT_BYTES_MAX: usize = 1024;
 
 /// What a subject may leave open until there is an event.
 const PLACEHOLDERS: [&str; 4] = ["{element}", "{instance}", "{resource}", "{change}"];

@@ -9,6 +9,8 @@ use crate::ports::Answer;
 
 /// JetStream's number for a message that is longer than the stream takes.
 const MESSAGE_TOO_LONG: u32 = 10_054;
+/// So much of an acknowledgement is kept to be looked up: the stream's name and the message's number in it.
+const ACK_KEPT_BYTES: usize = 1024;
 /// How much of a server's own words is shown, in characters.
 const WORDS_MAX: usize = 200;
 
@@ -51,7 +53,13 @@ pub(super) fn judge(message: &ServerMessage, subject: &str) -> Result<Answer, Re
         None if ack.stream.is_empty() || ack.seq == 0 => Err(Reason::NoStream(format!(
             "what answers on the subject {subject} is not a stream"
         ))),
-        None => Ok(answer(200)),
+        None => Ok(Answer {
+            body: message
+                .base
+                .payload
+                .slice(..message.base.payload.len().min(ACK_KEPT_BYTES)),
+            ..answer(200)
+        }),
     }
 }
 
@@ -59,8 +67,7 @@ pub(super) fn judge(message: &ServerMessage, subject: &str) -> Result<Answer, Re
 pub(super) fn answer(status: u16) -> Answer {
     Answer {
         status,
-        retry_after: None,
-        date: None,
+        ..Answer::default()
     }
 }
 

@@ -3,7 +3,6 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use watermelon_proto::headers::{HeaderMap, HeaderName, HeaderValue};
 use watermelon_proto::{MessageBase, Subject};
@@ -11,6 +10,7 @@ use watermelon_proto::{MessageBase, Subject};
 use super::super::reason::Reason;
 use crate::domain::secret::Secret;
 use crate::engine::egress::NatsUrl;
+use crate::ports::Post;
 
 /// By this header a stream knows what it has already.
 const ID_HEADER: &str = "Nats-Msg-Id";
@@ -31,7 +31,7 @@ pub(super) struct Credentials {
 }
 
 impl Message {
-    pub(super) fn new(url: &NatsUrl, headers: &[(String, Secret)], body: Bytes, id: &str) -> Result<Self, Reason> {
+    pub(super) fn new(url: &NatsUrl, post: &Post) -> Result<Self, Reason> {
         if !url.is_filled() {
             let subject = url.subject();
             return Err(Reason::Url(format!("a placeholder of {subject} was not filled in")));
@@ -43,7 +43,8 @@ impl Message {
         let mut map = HeaderMap::new();
         // The version's line and the empty one.
         let mut bytes = "NATS/1.0\r\n\r\n".len();
-        let given = headers
+        let given = post
+            .headers
             .iter()
             .filter(|(name, _)| !name.eq_ignore_ascii_case(AUTHORIZATION));
         for (name, value) in given {
@@ -54,14 +55,14 @@ impl Message {
             }
             bytes += append(&mut map, name, value.expose())?;
         }
-        bytes += append(&mut map, ID_HEADER, id)?;
+        bytes += append(&mut map, ID_HEADER, &post.id)?;
         Ok(Self {
-            bytes: bytes + body.len(),
+            bytes: bytes + post.body.len(),
             base: MessageBase {
                 subject,
                 reply_subject: None,
                 headers: map,
-                payload: body,
+                payload: post.body.clone(),
             },
         })
     }

@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
+use bytes::Bytes;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::json;
@@ -15,6 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::domain::secret::Secret;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -56,6 +59,16 @@ async fn publish(nats: &Nats, url: &str, id: &str) -> Result<u16, String> {
     publish_with(nats, url, &[], "{}", id).await
 }
 
+fn post(url: &str, headers: &[(String, Secret)], body: &str, id: &str, timeout: Duration) -> Post {
+    Post {
+        url: url.to_owned(),
+        id: id.to_owned(),
+        headers: headers.to_vec(),
+        body: Bytes::copy_from_slice(body.as_bytes()),
+        timeout,
+    }
+}
+
 async fn publish_with(
     nats: &Nats,
     url: &str,
@@ -63,8 +76,7 @@ async fn publish_with(
     body: &str,
     id: &str,
 ) -> Result<u16, String> {
-    let body = Bytes::copy_from_slice(body.as_bytes());
-    let answer = nats.publish(url, headers, body, id, TIMEOUT).await;
+    let answer = nats.publish(&post(url, headers, body, id, TIMEOUT)).await;
     answer.map(|answer| answer.status).map_err(|reason| reason.to_string())
 }
 
@@ -356,7 +368,8 @@ async fn a_server_that_never_acknowledges_is_a_time_out_and_the_next_one_dials_a
     let nats = nats(&options());
     let url = format!("nats://{address}/events");
     for dialled in 1..=2 {
-        let waited = nats.publish(&url, &[], Bytes::new(), "evt_1", Duration::from_secs(1));
+        let waited = post(&url, &[], "{}", "evt_1", Duration::from_secs(1));
+        let waited = nats.publish(&waited);
         assert_eq!(waited.await.unwrap_err(), Reason::Timeout(Duration::from_secs(1)));
         assert_eq!(count.load(Ordering::SeqCst), dialled);
     }
@@ -467,7 +480,7 @@ async fn there_are_never_more_connections_than_allowed() {
     assert_eq!(publish(&nats, &server.url("events"), "evt_1").await, Ok(200));
     let other = format!("nats://localhost:{port}/events");
     let waited = nats
-        .publish(&other, &[], Bytes::new(), "evt_2", Duration::from_millis(50))
+        .publish(&post(&other, &[], "{}", "evt_2", Duration::from_millis(50)))
         .await;
     assert_eq!(waited.unwrap_err().to_string(), "timeout: no answer within 50 ms");
     assert_eq!(nats.sockets.available_permits(), 0);
