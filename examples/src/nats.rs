@@ -73,6 +73,23 @@ impl NatsServer {
         })
     }
 
+    /// For a test. None, and a word about it, where there is no nats-server; CI must have one.
+    ///
+    /// # Panics
+    /// In CI without a server, and where the server does not start.
+    #[must_use]
+    #[expect(clippy::print_stderr, reason = "people are told why a test was skipped")]
+    pub fn of_a_test(configuration: &str) -> Option<Self> {
+        if program().is_none() {
+            let words = "there is no nats-server: apt-get install nats-server";
+            assert!(std::env::var_os("CI").is_none(), "{words}, and CI must have it");
+            eprintln!("SKIPPED {words}");
+            return None;
+        }
+        let server = Self::start(configuration);
+        Some(server.unwrap_or_else(|error| panic!("{error:#}")))
+    }
+
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address

@@ -1,6 +1,5 @@
 //! The adapter against a real nats-server, started by each test, and against servers that mean no good.
 //! Where there is no nats-server a test says so and passes, but in CI it fails.
-#![expect(clippy::print_stderr, reason = "tells people why a test was skipped")]
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,7 +11,7 @@ use bytes::Bytes;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::json;
-use tidegate_examples::nats::{NatsServer, program};
+use tidegate_examples::nats::NatsServer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -34,15 +33,8 @@ fn nats(options: &Options) -> Nats {
     Nats::new(options, &guard)
 }
 
-/// None, and a word about it, where there is no nats-server.
 fn server(configuration: &str) -> Option<NatsServer> {
-    if program().is_none() {
-        let words = "there is no nats-server: apt-get install nats-server";
-        assert!(std::env::var_os("CI").is_none(), "{words}, and CI must have it");
-        eprintln!("SKIPPED {words}");
-        return None;
-    }
-    Some(NatsServer::start(configuration).unwrap())
+    NatsServer::of_a_test(configuration)
 }
 
 fn header(name: &str, value: &str) -> (String, Secret) {
