@@ -3,6 +3,7 @@
 //! Reads no secret's value beyond checking that it is there.
 
 mod body;
+mod endpoint;
 mod fields;
 mod pollers;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 pub use body::{Body, parse_body, parse_patch};
+pub use endpoint::{CONCURRENCY, RATE, RETRY_POLICY, RETRY_SCHEDULE, TIMEOUT};
 pub use fields::FieldError;
 use fields::{Found, as_bool, as_minutes, as_text, is_placeholder};
 pub use pollers::by_resource;
@@ -304,13 +306,15 @@ fn events(
         .map(first_sight)
         .transpose()?
         .unwrap_or(FirstSight::Baseline);
+    let mut delivery = DeliverySettings::default();
+    endpoint::endpoint(configuration, &mut delivery)?;
     Ok(Events {
         enabled,
         callback_url,
         refresh_interval_ms,
         first_sight,
         pollers,
-        delivery: DeliverySettings::default(),
+        delivery,
     })
 }
 
