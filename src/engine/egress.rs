@@ -1,6 +1,7 @@
 //! May this request leave the gateway, and where to? Judges text and addresses; never resolves a name and never sends.
 
 mod address;
+mod nats;
 mod placeholder;
 mod withheld;
 
@@ -12,6 +13,7 @@ use crate::domain::run::{Refusal, Request};
 use crate::domain::secret::Secret;
 
 pub use address::{allowed_address, literal_address};
+pub use nats::{Names, NatsUrl, fill_subject, is_nats};
 pub use placeholder::fill;
 pub use withheld::{withheld, withheld_token};
 

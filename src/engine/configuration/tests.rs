@@ -167,6 +167,29 @@ fn every_spelling_of_the_clients_is_understood() {
 }
 
 #[test]
+fn a_callback_is_on_the_web_or_a_stream() {
+    for url in [
+        "https://example.com/events",
+        "nats://nats.test/events.{instance}",
+        "tls://nats.test:4222/events",
+    ] {
+        let accepted = try_accept(with(CALLBACK_URL, json!(url))).unwrap();
+        assert_eq!(accepted.events.callback_url.as_deref(), Some(url));
+    }
+    for (url, words) in [
+        ("ftp://example.com/", "expected an http, https, nats or tls URL"),
+        ("nats://nats.test", "there is no subject"),
+        ("nats://nats.test/a.>", "holds '>'"),
+        ("nats://ada:hunter2@nats.test/a", "event.notification.basic.username"),
+    ] {
+        let error = try_accept(with(CALLBACK_URL, json!(url))).unwrap_err();
+        assert_eq!(error.field, CALLBACK_URL);
+        let text = error.to_string();
+        assert!(text.contains(words) && !text.contains("hunter2"), "{url}: {text}");
+    }
+}
+
+#[test]
 fn an_interval_under_the_minimum_is_raised_with_a_warning() {
     let accepted = try_accept(with(REFRESH_INTERVAL, json!("0.01"))).unwrap();
     assert_eq!(accepted.events.refresh_interval_ms, 60_000);
