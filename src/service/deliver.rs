@@ -1,6 +1,8 @@
 //! From the outbox to the callback: posts what is due, in order per record, and writes each attempt together with the
 //! time of the next in one commit. At least once: a crash after a POST posts again, with the same ids and bytes.
 
+mod destination;
+
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,16 +14,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
 
+use destination::Destination;
+
 use super::{Gateway, reach};
 use crate::domain::delivery::{Attempt, Delivery, DeliveryStatus, Outgoing};
 use crate::domain::id::InstanceId;
 use crate::domain::instance::Instance;
-use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
-use crate::engine::configuration::SIGNATURE_KEY;
 use crate::engine::deliverable::{deliverable, held_until};
 use crate::engine::retry::{RetryAfter, SCHEDULE, Verdict, next_delay, verdict};
-use crate::engine::sign::elements_signature;
 use crate::ports::{Post, Settlement, StoreError};
 
 /// Longest sleep of the deliverer: a wake-up that got lost costs no more.
@@ -126,13 +127,6 @@ struct Courier {
     gateway: Arc<Gateway>,
     posts: Arc<Semaphore>,
     stop: CancellationToken,
-}
-
-/// Where an instance's notifications go, and what signs them.
-struct Destination {
-    instance: InstanceId,
-    url: String,
-    key: Option<Secret>,
 }
 
 impl Courier {
@@ -249,18 +243,10 @@ impl Courier {
             return Ok(outgoing.delivery);
         }
         let notification = outgoing.notification;
-        let mut headers = vec![
-            ("content-type".to_owned(), Secret::new("application/json")),
-            ("elements-webhook-id".to_owned(), Secret::new(notification.id.clone())),
-        ];
-        if let Some(key) = &destination.key {
-            let signature = elements_signature(key.expose().as_bytes(), &notification.body);
-            headers.push(("elements-webhook-signature".to_owned(), Secret::new(signature)));
-        }
         let at = gateway.clock.now();
         let post = Post {
             url: destination.url.clone(),
-            headers,
+            headers: destination.headers(&notification, at),
             body: notification.body,
         };
         let answer = gateway.callback.post(post).await;
@@ -327,12 +313,7 @@ impl Courier {
         let Some(url) = instance.events.callback_url.clone() else {
             return Ok(Destined::Nowhere);
         };
-        let key = match instance.secrets.get(SIGNATURE_KEY) {
-            Some(sealed) => Some(self.gateway.unseal(SIGNATURE_KEY, sealed)?),
-            None => None,
-        };
-        let instance = instance.id;
-        Ok(Destined::To(Destination { instance, url, key }))
+        Ok(Destined::To(Destination::of(&self.gateway, instance, url)?))
     }
 
     /// There is no callback any more: what waits for one is kept to be looked up.
