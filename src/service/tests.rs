@@ -8,3 +8,4 @@ mod harness;
 mod instances;
 mod polls;
 mod scheduler;
+mod signatures;

@@ -20,6 +20,7 @@ pub(crate) struct Posted {
     /// Of the first event.
     pub(crate) sequence: u64,
     pub(crate) body: bytes::Bytes,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 pub(crate) struct ScriptedCallback {
@@ -90,6 +91,9 @@ impl Callback for ScriptedCallback {
                 record: record.clone(),
                 sequence: event["sequence"].as_u64().unwrap(),
                 body: post.body.clone(),
+                headers: (post.headers.iter())
+                    .map(|(name, value)| (name.clone(), value.expose().to_owned()))
+                    .collect(),
             });
         });
         let mut held = self.held.subscribe();
