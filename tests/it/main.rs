@@ -24,5 +24,6 @@ mod misbehave;
 mod notes;
 mod restart;
 mod seeds;
+mod signatures;
 mod vendor;
 mod zendesk;
