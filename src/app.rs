@@ -65,7 +65,6 @@ impl App {
                 allow_private_networks: config.allow_private_networks,
                 allow_networks: config.allow_networks.clone(),
                 vendor_timeout: config.vendor_timeout,
-                callback_timeout: config.callback_timeout,
                 ..OutboundOptions::default()
             },
             clock.clone(),
@@ -85,6 +84,8 @@ impl App {
                 min_refresh_interval: config.min_refresh_interval,
                 element_configuration: config.elements.clone(),
                 retention: config.retention,
+                undelivered_retention: config.undelivered_retention,
+                callback_timeout: config.callback_timeout,
                 ..Settings::default()
             },
         );

@@ -37,6 +37,9 @@ pub struct ServeFlags {
     /// How long delivered events can be looked up [default: 168h]
     #[arg(long, env = "TIDEGATE_RETENTION", value_name = "DURATION", value_parser = parse_duration)]
     pub retention: Option<Duration>,
+    /// How long dead letters, and what waits for a disabled endpoint, are kept [default: 720h]
+    #[arg(long, env = "TIDEGATE_UNDELIVERED_RETENTION", value_name = "DURATION", value_parser = parse_duration)]
+    pub undelivered_retention: Option<Duration>,
     /// Longest wait for a vendor's answer [default: 60s]
     #[arg(long, env = "TIDEGATE_VENDOR_TIMEOUT", value_name = "DURATION", value_parser = parse_duration)]
     pub vendor_timeout: Option<Duration>,
@@ -71,6 +74,7 @@ struct File {
     allow_networks: Vec<IpNet>,
     min_refresh_interval: Option<String>,
     retention: Option<String>,
+    undelivered_retention: Option<String>,
     vendor_timeout: Option<String>,
     callback_timeout: Option<String>,
     log_format: Option<LogFormat>,
@@ -92,6 +96,7 @@ pub struct Config {
     pub allow_networks: Vec<IpNet>,
     pub min_refresh_interval: Duration,
     pub retention: Duration,
+    pub undelivered_retention: Duration,
     pub vendor_timeout: Duration,
     pub callback_timeout: Duration,
     pub log_format: LogFormat,
@@ -183,6 +188,12 @@ impl Config {
                 flags.retention,
                 file.retention.as_ref(),
                 Duration::from_hours(168),
+            )?,
+            undelivered_retention: duration(
+                "undelivered_retention",
+                flags.undelivered_retention,
+                file.undelivered_retention.as_ref(),
+                Duration::from_hours(720),
             )?,
             vendor_timeout: duration(
                 "vendor_timeout",

@@ -19,7 +19,7 @@ use fields::{Found, as_bool, as_minutes, as_text, is_placeholder};
 pub use pollers::by_resource;
 
 use crate::domain::element::{Manifest, Property, PropertyKind};
-use crate::domain::instance::{Events, FirstSight, Warning};
+use crate::domain::instance::{DeliverySettings, Events, FirstSight, Warning};
 use crate::domain::secret::{MASK, Secret};
 use crate::engine::sign::KeyKind;
 
@@ -314,6 +314,7 @@ fn events(
         refresh_interval_ms,
         first_sight,
         pollers,
+        delivery: DeliverySettings::default(),
     })
 }
 

@@ -100,13 +100,15 @@ impl KeyKind {
 pub struct SigningKey(Form);
 
 enum Form {
-    Shared {
-        /// Keyed with the bytes that `whsec_` stands before, or with a text's own.
-        standard: Hmac<Sha256>,
-        /// Keyed with the text: that is what a consumer of Cloud Elements holds.
-        elements: Hmac<Sha256>,
-    },
+    Shared(Box<Macs>),
     Pair(Box<Ed25519KeyPair>),
+}
+
+struct Macs {
+    /// Keyed with the bytes that `whsec_` stands before, or with a text's own.
+    standard: Hmac<Sha256>,
+    /// Keyed with the text: that is what a consumer of Cloud Elements holds.
+    elements: Hmac<Sha256>,
 }
 
 impl SigningKey {
@@ -150,16 +152,16 @@ impl SigningKey {
 
     fn shared(standard: &[u8], text: &str) -> Self {
         let keyed = |key: &[u8]| Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
-        Self(Form::Shared {
+        Self(Form::Shared(Box::new(Macs {
             standard: keyed(standard),
             elements: keyed(text.as_bytes()),
-        })
+        })))
     }
 
     #[must_use]
     pub fn kind(&self) -> KeyKind {
         match &self.0 {
-            Form::Shared { .. } => KeyKind::Shared,
+            Form::Shared(_) => KeyKind::Shared,
             Form::Pair(_) => KeyKind::Pair,
         }
     }
@@ -168,7 +170,7 @@ impl SigningKey {
     #[must_use]
     pub fn public_key(&self) -> Option<String> {
         match &self.0 {
-            Form::Shared { .. } => None,
+            Form::Shared(_) => None,
             Form::Pair(pair) => Some(format!("{PUBLIC}{}", STANDARD.encode(pair.public_key().as_ref()))),
         }
     }
@@ -176,7 +178,7 @@ impl SigningKey {
     /// `v1,` or `v1a,` and the base64 of the signature of head and body.
     pub(super) fn webhook_signature(&self, head: &str, body: &[u8]) -> String {
         let signature = match &self.0 {
-            Form::Shared { standard, .. } => STANDARD.encode(mac(standard, &[head.as_bytes(), body])),
+            Form::Shared(macs) => STANDARD.encode(mac(&macs.standard, &[head.as_bytes(), body])),
             Form::Pair(pair) => STANDARD.encode(pair.sign(&[head.as_bytes(), body].concat())),
         };
         format!("{},{signature}", self.kind().version())
@@ -184,7 +186,7 @@ impl SigningKey {
 
     pub(super) fn elements_mac(&self, body: &[u8]) -> Option<Vec<u8>> {
         match &self.0 {
-            Form::Shared { elements, .. } => Some(mac(elements, &[body])),
+            Form::Shared(macs) => Some(mac(&macs.elements, &[body])),
             Form::Pair(_) => None,
         }
     }

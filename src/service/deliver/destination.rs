@@ -1,59 +1,105 @@
-//! Where notifications go, and the headers of one attempt: what they are signed by is opened here and leaves as signatures.
+//! Where notifications go, and the headers of one attempt: what signs them is opened here and leaves as signatures.
 //! Sends nothing, and reads no clock: the time that is signed is that of the attempt.
+
+use std::time::Duration;
 
 use tracing::warn;
 
+use super::super::{Gateway, reach};
 use crate::domain::event::Notification;
 use crate::domain::id::InstanceId;
-use crate::domain::instance::Instance;
+use crate::domain::instance::{DeliverySettings, Instance};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::engine::configuration::{
     BASIC_PASSWORD, BASIC_USERNAME, CALLBACK_HEADERS, FieldError, SIGNATURE_KEY, extra_headers,
 };
 use crate::engine::sign::{SigningKey, elements_signature, webhook_signature};
-use crate::service::{Gateway, reach};
 
 const USER_AGENT: &str = concat!("tidegate/", env!("CARGO_PKG_VERSION"));
 
-/// An instance's callback with what its POSTs carry. Read once, used until the instance changes.
-#[derive(Debug)]
-pub(super) struct Destination {
-    pub(super) instance: InstanceId,
-    pub(super) url: String,
+/// Names and values; no value is printed by accident.
+type Headers = Vec<(String, Secret)>;
+
+/// An endpoint, ready to be posted to.
+pub(in crate::service) struct Destination {
+    pub(in crate::service) url: String,
+    pub(in crate::service) settings: DeliverySettings,
+    pub(in crate::service) timeout: Duration,
     /// Newest first; the time is when an old one ceases to sign.
     keys: Vec<(SigningKey, Option<Timestamp>)>,
     /// The user's own headers and authorization.
-    extra: Vec<(String, Secret)>,
+    extra: Headers,
+}
+
+/// Where an instance's notifications go now.
+pub(in crate::service) enum Destined {
+    To(Box<Destination>),
+    /// The instance is disabled: they keep until it is not.
+    Later,
+    /// It has no callback.
+    Nowhere,
+}
+
+impl Gateway {
+    /// None when there is no such instance.
+    pub(in crate::service) fn destined(&self, instance: &Instance) -> Result<Destined, reach::Error> {
+        if !instance.enabled {
+            return Ok(Destined::Later);
+        }
+        self.destination(instance)
+    }
+
+    /// The same whether the instance is enabled or not.
+    pub(in crate::service) fn destination(&self, instance: &Instance) -> Result<Destined, reach::Error> {
+        let Some(url) = instance.events.callback_url.clone() else {
+            return Ok(Destined::Nowhere);
+        };
+        let extra = self.extra_headers(instance)?.unwrap_or_else(|error| {
+            // Stored by a version that neither looked at them nor sent them.
+            warn!(instance = %instance.id, %error, "headers of the callback are not sent");
+            Headers::new()
+        });
+        let settings = instance.events.delivery.clone();
+        let timeout = settings.timeout_ms.map(Duration::from_millis);
+        Ok(Destined::To(Box::new(Destination {
+            url,
+            timeout: timeout.unwrap_or(self.settings.callback_timeout),
+            settings,
+            keys: self.signing_keys(instance)?,
+            extra,
+        })))
+    }
+
+    /// Where the operator's events go.
+    pub(super) fn operators_destination(&self) -> Destined {
+        let Some(operator) = &self.settings.operator else {
+            return Destined::Nowhere;
+        };
+        Destined::To(Box::new(Destination {
+            url: operator.url.clone(),
+            settings: DeliverySettings::default(),
+            timeout: self.settings.callback_timeout,
+            keys: (operator.signature_key.iter())
+                .map(|key| (SigningKey::stored(key.expose()), None))
+                .collect(),
+            extra: Headers::new(),
+        }))
+    }
+
+    /// Of an instance, or of the operator.
+    pub(super) async fn destined_of(&self, id: InstanceId) -> Result<Option<Destined>, super::Error> {
+        if id == InstanceId::OPERATOR {
+            return Ok(Some(self.operators_destination()));
+        }
+        let instance = self.store.instance(id).await?;
+        Ok(instance.map(|instance| self.destined(&instance)).transpose()?)
+    }
 }
 
 impl Destination {
-    /// # Errors
-    /// A secret that can't be opened.
-    pub(super) fn of(gateway: &Gateway, instance: &Instance, url: String) -> Result<Self, reach::Error> {
-        let mut keys = Vec::new();
-        if let Some(current) = gateway.secret(instance, SIGNATURE_KEY)? {
-            keys.push((SigningKey::stored(current.expose()), None));
-            for previous in &instance.previous_keys {
-                let key = gateway.unseal(SIGNATURE_KEY, &previous.sealed)?;
-                keys.push((SigningKey::stored(key.expose()), Some(previous.until)));
-            }
-        }
-        let extra = gateway.extra_headers(instance)?.unwrap_or_else(|error| {
-            // Stored by a version that did not look at it, and did not send it.
-            warn!(instance = %instance.id, %error, "headers of the callback are not sent");
-            Vec::new()
-        });
-        Ok(Self {
-            instance: instance.id,
-            url,
-            keys,
-            extra,
-        })
-    }
-
     /// The headers of an attempt that is made at `at`. Names are in lower case.
-    pub(super) fn headers(&self, notification: &Notification, at: Timestamp) -> Vec<(String, Secret)> {
+    pub(in crate::service) fn headers(&self, notification: &Notification, at: Timestamp) -> Headers {
         let seconds = at.as_ms().div_euclid(1_000);
         let id = notification.id.as_str();
         let keys: Vec<&SigningKey> = self
@@ -63,7 +109,7 @@ impl Destination {
             .map(|(key, _)| key)
             .collect();
         let own = [
-            ("content-type", Some("application/json".to_owned())),
+            ("content-type", Some(notification.format.content_type().to_owned())),
             ("user-agent", Some(USER_AGENT.to_owned())),
             ("elements-webhook-id", Some(id.to_owned())),
             (
@@ -86,13 +132,22 @@ impl Destination {
 
 impl Gateway {
     /// The headers that a user has sent along, or what is wrong with them.
-    pub(crate) fn extra_headers(
-        &self,
-        instance: &Instance,
-    ) -> Result<Result<Vec<(String, Secret)>, FieldError>, reach::Error> {
+    pub(crate) fn extra_headers(&self, instance: &Instance) -> Result<Result<Headers, FieldError>, reach::Error> {
         let [headers, username, password] =
             [CALLBACK_HEADERS, BASIC_USERNAME, BASIC_PASSWORD].map(|key| self.secret(instance, key));
         Ok(extra_headers(headers?.as_ref(), username?.as_ref(), password?.as_ref()))
+    }
+
+    fn signing_keys(&self, instance: &Instance) -> Result<Vec<(SigningKey, Option<Timestamp>)>, reach::Error> {
+        let mut keys = Vec::new();
+        if let Some(current) = self.secret(instance, SIGNATURE_KEY)? {
+            keys.push((SigningKey::stored(current.expose()), None));
+            for previous in &instance.previous_keys {
+                let key = self.unseal(SIGNATURE_KEY, &previous.sealed)?;
+                keys.push((SigningKey::stored(key.expose()), Some(previous.until)));
+            }
+        }
+        Ok(keys)
     }
 
     /// A secret of an instance, opened; None where it has none under this key.

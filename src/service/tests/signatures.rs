@@ -276,14 +276,14 @@ async fn the_public_key_of_a_pair_can_be_looked_up() {
 #[tokio::test]
 async fn headers_of_the_users_own_and_basic_authentication_are_sent() {
     let (harness, key) = Harness::signing(json!({
-        "event.notification.callback.headers": {"X-Tenant": "acme", "X-Token": "hunter2"},
+        "event.notification.callback.headers": {"X-Tenant": "acme", "Elements-Token": "hunter2"},
         "event.notification.basic.username": "Aladdin",
         "event.notification.basic.password": "open sesame",
     }))
     .await;
     let (headers, _) = harness.next_post(&key, "1").await;
     assert_eq!(
-        (headers.get("x-tenant"), headers.get("x-token")),
+        (headers.get("x-tenant"), headers.get("elements-token")),
         (Some("acme"), Some("hunter2"))
     );
     assert_eq!(headers.get("authorization"), Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
@@ -299,6 +299,26 @@ async fn headers_of_the_users_own_and_basic_authentication_are_sent() {
     harness.patch(key.instance, emptied).await;
     let (headers, _) = harness.next_post(&key, "2").await;
     assert_eq!((headers.get("x-tenant"), headers.get("authorization")), (None, None));
+}
+
+#[tokio::test]
+async fn what_can_be_looked_up_of_an_attempt_masks_what_a_user_had_sent_along() {
+    let (harness, key) = Harness::signing(json!({
+        "event.notification.callback.headers": {"X-Tenant": "acme", "Elements-Token": "hunter2"},
+        "event.notification.basic.username": "Aladdin",
+    }))
+    .await;
+    let (headers, _) = harness.next_post(&key, "1").await;
+    let id = key.instance;
+    let is_written = async || harness.deliveries(id).await[0].attempts == 1;
+    harness.eventually("the attempt is written", is_written).await;
+    let notification = harness.store.notifications(id, None, 1).await.unwrap().remove(0);
+    let attempts = harness.store.attempts(id, notification.id).await.unwrap();
+    let shown = Headers(attempts[0].request_headers.iter().cloned().collect());
+    for name in ["x-tenant", "elements-token", "authorization"] {
+        assert_eq!(shown.get(name), Some("********"), "{name}");
+    }
+    assert_eq!(shown.get("webhook-id"), headers.get("webhook-id"));
 }
 
 #[tokio::test]
