@@ -20,7 +20,7 @@ use crate::element_host::{ElementHost, Limits, Options as HostOptions};
 use crate::outbound::{Options as OutboundOptions, Outbound};
 use crate::ports::{Entropy, Store};
 use crate::service::elements::Watch;
-use crate::service::{Adapters, Gateway, Settings, deliver, scheduler};
+use crate::service::{Adapters, Gateway, Operator, Settings, deliver, scheduler};
 use crate::store::files::{ComponentFolder, Files};
 use crate::store::sled::{Options as StoreOptions, SledStore};
 use crate::vault::{self, FileVault};
@@ -86,6 +86,10 @@ impl App {
                 retention: config.retention,
                 undelivered_retention: config.undelivered_retention,
                 callback_timeout: config.callback_timeout,
+                operator: config.operator.clone().map(|operator| Operator {
+                    url: operator.url,
+                    signature_key: operator.signature_key,
+                }),
                 ..Settings::default()
             },
         );

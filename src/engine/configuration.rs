@@ -1,9 +1,10 @@
 //! What an instance's configuration means: Cloud Elements' keys with all their spellings, into types. Tolerates what is
 //! known to be sent and says so in warnings; refuses the rest naming the field, what was found and what was expected.
-//! Reads no secret's value beyond checking that it is there.
+//! Looks into no secret but the gateway's own, and repeats none.
 
 mod body;
 mod callback;
+mod endpoint;
 mod fields;
 mod pollers;
 
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 
 pub use body::{Body, parse_body, parse_patch};
 pub use callback::{BASIC_PASSWORD, BASIC_USERNAME, CALLBACK_HEADERS, SIGNATURE_GRACE, extra_headers};
+pub use endpoint::{CONCURRENCY, RATE, RETRY_POLICY, RETRY_SCHEDULE, TIMEOUT};
 pub use fields::FieldError;
 use fields::{Found, as_bool, as_minutes, as_text, is_placeholder};
 pub use pollers::by_resource;
@@ -308,13 +310,15 @@ fn events(
         .map(first_sight)
         .transpose()?
         .unwrap_or(FirstSight::Baseline);
+    let mut delivery = DeliverySettings::default();
+    endpoint::endpoint(configuration, &mut delivery)?;
     Ok(Events {
         enabled,
         callback_url,
         refresh_interval_ms,
         first_sight,
         pollers,
-        delivery: DeliverySettings::default(),
+        delivery,
     })
 }
 
