@@ -356,6 +356,7 @@ fn instance(now: Timestamp) -> Instance {
         enabled: true,
         configuration: Default::default(),
         secrets: Default::default(),
+        previous_keys: Vec::new(),
         events: Events {
             enabled: true,
             callback_url: None,

@@ -10,3 +10,4 @@ mod harness;
 mod instances;
 mod polls;
 mod scheduler;
+mod signatures;
