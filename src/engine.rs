@@ -6,6 +6,7 @@ pub mod dates;
 pub mod deliverable;
 pub mod egress;
 pub mod envelope;
+pub mod fields;
 pub mod macros;
 pub mod pace;
 pub mod plan;

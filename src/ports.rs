@@ -16,7 +16,7 @@ pub use crate::domain::grants::{Grants, RefreshGrant};
 use crate::domain::id::{Digest, InstanceId, ResourceKey};
 use crate::domain::instance::Instance;
 use crate::domain::poll::ResourceState;
-use crate::domain::record::Fingerprint;
+use crate::domain::record::{Fingerprint, SketchUpdate, Sketches};
 pub use crate::domain::run::Refusal;
 use crate::domain::run::{Fault, Request, Response, Run, Step};
 use crate::domain::secret::Secret;
@@ -86,6 +86,8 @@ pub struct PageCommit {
     /// Written for the whole instance when set; empty clears it.
     pub memo: Option<Vec<u8>>,
     pub durability: Durability,
+    /// What is known of the fields of its records from now on.
+    pub sketches: Option<SketchUpdate>,
 }
 
 /// Due polls that nobody asks for now.
@@ -156,6 +158,9 @@ pub trait Store: Send + Sync + 'static {
     /// Synced; refused with `Conflict` unless the stored revision is one less (0 where there is no row). Without any
     /// generation the row goes.
     fn put_generations(&self, key: String, generations: Generations) -> Stored<()>;
+
+    /// What is known of the fields of these records, in the order of `ids`.
+    fn sketches(&self, key: ResourceKey, ids: Vec<String>) -> Stored<Sketches>;
 }
 
 /// Files that are written whole, read whole, and named by where they belong: `components/<digest>`. A name is one or more

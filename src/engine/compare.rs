@@ -48,8 +48,12 @@ impl Rules {
 pub struct Difference {
     pub dated: Dated,
     pub fingerprint: Fingerprint,
+    /// Digest of the record before; None where it was not known, or was gone.
+    pub before: Option<u128>,
     /// None for what is only remembered: a baseline, or another projection of the same content.
     pub change: Option<Change>,
+    /// Paths of the fields that changed, once somebody has told them; see `fields`.
+    pub fields: Option<Vec<String>>,
 }
 
 /// One entry per id: the last one of a page wins, at the place of the first.
@@ -109,7 +113,9 @@ fn difference(dated: Dated, known: Option<&Fingerprint>, rules: &Rules) -> Optio
     Some(Difference {
         dated,
         fingerprint,
+        before: known.filter(|known| !known.deleted).map(|known| known.digest),
         change,
+        fields: None,
     })
 }
 

@@ -3,6 +3,7 @@
 //! Reads no secret's value beyond checking that it is there.
 
 mod body;
+mod delivery;
 mod fields;
 mod pollers;
 
@@ -305,10 +306,11 @@ fn events(
         .unwrap_or(FirstSight::Baseline);
     Ok(Events {
         enabled,
-        callback_url,
         refresh_interval_ms,
         first_sight,
         pollers,
+        delivery: delivery::delivery(&value, callback_url.as_deref())?,
+        callback_url,
     })
 }
 

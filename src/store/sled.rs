@@ -22,7 +22,7 @@ use crate::domain::generation::Generations;
 use crate::domain::id::{InstanceId, ResourceKey};
 use crate::domain::instance::Instance;
 use crate::domain::poll::ResourceState;
-use crate::domain::record::Fingerprint;
+use crate::domain::record::{Fingerprint, Sketches};
 use crate::domain::time::Timestamp;
 use crate::ports::{Durability, PageCommit, Settlement, Skip, Store, StoreError, Stored};
 
@@ -38,6 +38,7 @@ mod outbox;
 mod polls;
 mod removal;
 mod rows;
+mod sketches;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -262,7 +263,11 @@ fn size_of(page: &PageCommit) -> usize {
         .iter()
         .map(|notification| notification.body.len())
         .sum();
-    bodies + page.fingerprints.len() * FINGERPRINT_BYTES
+    let sketches = page.sketches.iter().flat_map(|update| &update.sketches);
+    let sketches: usize = sketches
+        .map(|(_, sketch)| FINGERPRINT_BYTES + sketch.as_ref().map_or(0, Vec::len))
+        .sum();
+    bodies + sketches + page.fingerprints.len() * FINGERPRINT_BYTES
 }
 
 impl SledStore {
@@ -396,5 +401,9 @@ impl Store for SledStore {
         self.write(Durability::Synced, 0, move |transaction| {
             elements::put(transaction, &key, &generations)
         })
+    }
+
+    fn sketches(&self, key: ResourceKey, ids: Vec<String>) -> Stored<Sketches> {
+        self.read(move |tree| polls::sketches(tree, &key, &ids))
     }
 }
