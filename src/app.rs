@@ -20,7 +20,7 @@ use crate::element_host::{ElementHost, Limits, Options as HostOptions};
 use crate::outbound::{Options as OutboundOptions, Outbound};
 use crate::ports::{Entropy, Store};
 use crate::service::elements::Watch;
-use crate::service::{Adapters, Gateway, Settings, deliver, scheduler};
+use crate::service::{Adapters, Gateway, Operator, Settings, deliver, scheduler};
 use crate::store::files::{ComponentFolder, Files};
 use crate::store::sled::{Options as StoreOptions, SledStore};
 use crate::vault::{self, FileVault};
@@ -65,7 +65,6 @@ impl App {
                 allow_private_networks: config.allow_private_networks,
                 allow_networks: config.allow_networks.clone(),
                 vendor_timeout: config.vendor_timeout,
-                callback_timeout: config.callback_timeout,
                 ..OutboundOptions::default()
             },
             clock.clone(),
@@ -85,6 +84,12 @@ impl App {
                 min_refresh_interval: config.min_refresh_interval,
                 element_configuration: config.elements.clone(),
                 retention: config.retention,
+                undelivered_retention: config.undelivered_retention,
+                callback_timeout: config.callback_timeout,
+                operator: config.operator.clone().map(|operator| Operator {
+                    url: operator.url,
+                    signature_key: operator.signature_key,
+                }),
                 ..Settings::default()
             },
         );

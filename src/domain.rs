@@ -3,6 +3,7 @@
 
 pub mod delivery;
 pub mod element;
+pub mod endpoint;
 pub mod event;
 pub mod generation;
 pub mod grants;

@@ -4,6 +4,7 @@
 
 mod body;
 mod delivery;
+mod endpoint;
 mod fields;
 mod pollers;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 pub use body::{Body, parse_body, parse_patch};
+pub use endpoint::{CONCURRENCY, RATE, RETRY_POLICY, RETRY_SCHEDULE, TIMEOUT};
 pub use fields::FieldError;
 use fields::{Found, as_bool, as_minutes, as_text, is_placeholder};
 pub use pollers::by_resource;
@@ -304,13 +306,15 @@ fn events(
         .map(first_sight)
         .transpose()?
         .unwrap_or(FirstSight::Baseline);
+    let mut delivery = delivery::delivery(&value, callback_url.as_deref())?;
+    endpoint::endpoint(configuration, &mut delivery)?;
     Ok(Events {
         enabled,
+        callback_url,
         refresh_interval_ms,
         first_sight,
         pollers,
-        delivery: delivery::delivery(&value, callback_url.as_deref())?,
-        callback_url,
+        delivery,
     })
 }
 

@@ -141,7 +141,8 @@ fn pairs(sketch: &[u8], digest: u128) -> Option<BTreeSet<(u16, u32)>> {
     let (pairs, []) = rest.as_chunks::<FIELD_BYTES>() else {
         return None;
     };
-    let pair = |[a, b, c, d, e, f]: &[u8; FIELD_BYTES]| (u16::from_be_bytes([*a, *b]), u32::from_be_bytes([*c, *d, *e, *f]));
+    let pair =
+        |[a, b, c, d, e, f]: &[u8; FIELD_BYTES]| (u16::from_be_bytes([*a, *b]), u32::from_be_bytes([*c, *d, *e, *f]));
     Some(pairs.iter().map(pair).collect())
 }
 
@@ -153,7 +154,9 @@ fn changed(
 ) -> Option<Vec<String>> {
     let (before, after) = (pairs(before, digest_before)?, pairs(after, digest_after)?);
     let numbers: BTreeSet<u16> = before.symmetric_difference(&after).map(|(number, _)| *number).collect();
-    let paths = numbers.iter().map(|number| names.paths.get(usize::from(*number)).cloned());
+    let paths = numbers
+        .iter()
+        .map(|number| names.paths.get(usize::from(*number)).cloned());
     let mut paths = paths.collect::<Option<Vec<_>>>()?;
     paths.sort_unstable();
     // The record differs, so that something must: two values share their hash.

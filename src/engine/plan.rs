@@ -312,7 +312,9 @@ mod tests {
         for (page, all, expected) in table {
             assert_eq!(lengths(page, all), expected);
         }
-        let mixed: Vec<_> = (0..1_000).map(|id| difference(id, event.filter(|_| id % 2 == 0), 1)).collect();
+        let mixed: Vec<_> = (0..1_000)
+            .map(|id| difference(id, event.filter(|_| id % 2 == 0), 1))
+            .collect();
         let ids = |page: &[Difference]| page.iter().map(|one| one.dated.record.id.clone()).collect::<Vec<_>>();
         let in_order = ids(&mixed);
         assert_eq!(ids(&portions(mixed, false).concat()), in_order);

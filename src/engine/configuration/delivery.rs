@@ -166,7 +166,10 @@ mod tests {
             (json!(8_388_608), 8_388_608),
         ];
         for (value, bytes) in table {
-            assert_eq!(read(&json!({BODY_BYTES_MAX: value}), WEBHOOK).unwrap().body_bytes_max, bytes);
+            assert_eq!(
+                read(&json!({BODY_BYTES_MAX: value}), WEBHOOK).unwrap().body_bytes_max,
+                bytes
+            );
         }
     }
 

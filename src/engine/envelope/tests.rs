@@ -72,7 +72,10 @@ fn three() -> Vec<(Event, Record)> {
             event("174", Change::Created, 1),
             record("174", "{\"accountName\":\"Zoë\",\"id\":174}"),
         ),
-        (event("175", Change::Updated, 2), record("175", "{\"n\":1.0,\"id\":175}")),
+        (
+            event("175", Change::Updated, 2),
+            record("175", "{\"n\":1.0,\"id\":175}"),
+        ),
         (event("176", Change::Deleted, 3), record("176", "")),
     ]
 }
@@ -175,7 +178,14 @@ fn a_batch_is_an_array_of_cloudevents() {
     }
     assert_eq!(
         batch[2]["data"],
-        data(json!({"id": "176"}), "176", "DELETED", json!(BEFORE), Value::Null, Value::Null)
+        data(
+            json!({"id": "176"}),
+            "176",
+            "DELETED",
+            json!(BEFORE),
+            Value::Null,
+            Value::Null
+        )
     );
 }
 
@@ -233,7 +243,10 @@ fn assert_is_cloudevent(value: &Value) {
     }
     for (name, value) in attributes.iter().filter(|(name, _)| *name != "data") {
         assert!(
-            name.len() <= 20 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()),
+            name.len() <= 20
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()),
             "{name}"
         );
         let text = value.as_str().unwrap();
@@ -254,7 +267,10 @@ fn sequences_sort_as_text() {
         let one = (event("1", Change::Created, sequence), record("1", "{}"));
         value(&body(vec![one], &poll))["sequence"].as_str().unwrap().to_owned()
     });
-    assert!(texts.is_sorted() && texts.iter().all(|text| text.len() == 20), "{texts:?}");
+    assert!(
+        texts.is_sorted() && texts.iter().all(|text| text.len() == 20),
+        "{texts:?}"
+    );
 }
 
 #[test]
@@ -262,7 +278,14 @@ fn standard_has_type_timestamp_and_data() {
     let (key, sender) = (key("accounts"), Sender::example());
     let deleted = three().remove(2);
     let value = value(&body(vec![deleted], &poll(&key, &sender, Format::Standard)));
-    let mut data = data(json!({"id": "176"}), "176", "DELETED", json!(BEFORE), Value::Null, Value::Null);
+    let mut data = data(
+        json!({"id": "176"}),
+        "176",
+        "DELETED",
+        json!(BEFORE),
+        Value::Null,
+        Value::Null,
+    );
     data["eventId"] = json!("e3");
     data["sequence"] = json!(3);
     assert_eq!(
@@ -321,7 +344,10 @@ fn a_record_that_does_not_fit_goes_as_its_id_and_the_event_says_so() {
         }
         // It goes whole as soon as it fits, but for the digits of the notification's number.
         let (least, bytes) = whole[0];
-        assert!(least - bytes < 19, "{format:?}: {bytes} bytes were too long for {least}");
+        assert!(
+            least - bytes < 19,
+            "{format:?}: {bytes} bytes were too long for {least}"
+        );
     }
 }
 
@@ -352,7 +378,12 @@ fn events_that_do_not_fit_together_come_back() {
     let (key, sender) = (key("accounts"), Sender::example());
     for format in [Format::Elements, Format::CloudeventsBatch] {
         let mut poll = poll(&key, &sender, format);
-        let one = || (event("1", Change::Updated, 1), record("1", &format!("{{\"a\":\"{}\"}}", "x".repeat(5_000))));
+        let one = || {
+            (
+                event("1", Change::Updated, 1),
+                record("1", &format!("{{\"a\":\"{}\"}}", "x".repeat(5_000))),
+            )
+        };
         poll.body_bytes_max = 16 << 10;
         let mut draft = Envelope::new(&poll).draft();
         let mut count = 0;
@@ -365,7 +396,13 @@ fn events_that_do_not_fit_together_come_back() {
         };
         assert_eq!((count, back), (2, one().0), "{format:?}");
         let body = draft.finish(ID).1;
-        let pair = super::tests::body(vec![one(), one()], &Poll { body_bytes_max: BYTES_MAX, ..poll });
+        let pair = super::tests::body(
+            vec![one(), one()],
+            &Poll {
+                body_bytes_max: BYTES_MAX,
+                ..poll
+            },
+        );
         assert_eq!(body, pair, "what came back left nothing behind");
     }
 }

@@ -115,7 +115,10 @@ fn created_and_deleted_records_have_no_changed_fields() {
     let (a, b) = (r#"{"a":1}"#, r#"{"a":2}"#);
     assert_eq!(kept.tell(difference("1", None, a, Some(Change::Created)), false), None);
     assert_eq!(kept.update(a, b), names(&["a"]), "known from its first event on");
-    assert_eq!(kept.tell(difference("1", Some(b), "", Some(Change::Deleted)), false), None);
+    assert_eq!(
+        kept.tell(difference("1", Some(b), "", Some(Change::Deleted)), false),
+        None
+    );
     assert!(kept.sketches.is_empty(), "what is gone is not kept");
     assert_eq!(kept.tell(difference("1", None, b, Some(Change::Updated)), false), None);
     assert_eq!(kept.update(b, a), names(&["a"]));
@@ -128,7 +131,10 @@ fn a_baseline_is_sketched_only_if_all_fields_are_asked_for() {
         let mut kept = Kept::default();
         kept.tell(difference("1", None, a, None), all);
         assert_eq!(kept.sketches.len(), usize::from(all));
-        assert_eq!(kept.tell(difference("1", Some(a), b, Some(Change::Updated)), all), expected);
+        assert_eq!(
+            kept.tell(difference("1", Some(a), b, Some(Change::Updated)), all),
+            expected
+        );
     }
 }
 

@@ -39,8 +39,7 @@ pub(super) fn commit(transaction: &mut Transaction<'_>, page: &PageCommit) -> Re
     if let Some(update) = &page.sketches {
         sketches::put(transaction, *instance, before.resource, update);
     }
-    outbox::add(transaction, *instance, &page.notifications, page.deliver);
-    Ok(())
+    outbox::add(transaction, *instance, &page.notifications, page.deliver)
 }
 
 /// In the order of `ids`. A resource that is gone remembers nothing.
