@@ -40,26 +40,30 @@ pub struct Poll<'a> {
 /// Length of ids as Cloud Elements has them: 20 characters of base64url, 120 bits.
 const ID_BYTES: usize = 15;
 
-/// Most keys that the differences of one commit may cost the store, which takes 2,000 of all kinds: a batch of thousands costs it
-/// gigabytes of memory.
-const COMMIT_KEYS_MAX: usize = 1_500;
+/// Most keys that the differences of one commit may cost the store, which takes 2,000 of all kinds: a batch of thousands
+/// costs it gigabytes of memory.
+const COMMIT_KEYS_MAX: usize = 1_600;
+/// Most events of one commit: full notifications of ten, as long as their bodies are not long.
+const COMMIT_EVENTS_MAX: usize = 500;
 /// Bytes of bodies that take a key of their own, at least.
 const KEY_BYTES: usize = 16 << 10;
 
-/// The differences of a page in their order, in as many portions as must be commits of their own. `all_fields`: a sketch is kept
-/// of what makes no event, too.
+/// The differences of a page in their order, in as many portions as must be commits of their own. `all_fields`: a sketch
+/// is kept of what makes no event, too.
 #[must_use]
 pub fn portions(differences: Vec<Difference>, all_fields: bool) -> Vec<Vec<Difference>> {
     let mut portions = Vec::new();
     let mut portion = Vec::new();
-    let mut keys = 0;
+    let (mut bytes, mut events) = (0, 0);
     for difference in differences {
-        let more = keys_of(&difference, all_fields);
-        if keys + more > COMMIT_KEYS_MAX && !portion.is_empty() {
+        let (more, event) = (cost(&difference, all_fields), usize::from(difference.change.is_some()));
+        let is_full = bytes + more > COMMIT_KEYS_MAX * KEY_BYTES || events + event > COMMIT_EVENTS_MAX;
+        if is_full && !portion.is_empty() {
             portions.push(std::mem::take(&mut portion));
-            keys = 0;
+            (bytes, events) = (0, 0);
         }
-        keys += more;
+        bytes += more;
+        events += event;
         portion.push(difference);
     }
     if !portion.is_empty() {
@@ -68,11 +72,12 @@ pub fn portions(differences: Vec<Difference>, all_fields: bool) -> Vec<Vec<Diffe
     portions
 }
 
-/// Fingerprint and sketch; the number of its notification, which it may have for itself, and the pieces of the body.
-fn keys_of(difference: &Difference, all_fields: bool) -> usize {
+/// In bytes of bodies, for which a key counts as `KEY_BYTES`. An event's are its fingerprint, its sketch, and the number of
+/// its notification, which it may have for itself.
+fn cost(difference: &Difference, all_fields: bool) -> usize {
     match difference.change {
-        Some(_) => 3 + difference.dated.record.body.len() / KEY_BYTES,
-        None => 1 + usize::from(all_fields),
+        Some(_) => 3 * KEY_BYTES + difference.dated.record.body.len(),
+        None => KEY_BYTES * (1 + usize::from(all_fields)),
     }
 }
 
@@ -303,10 +308,12 @@ mod tests {
         let table = [
             (page(0, event, 10), false, vec![]),
             (page(1_000, None, 10), false, vec![1_000]),
-            (page(1_000, None, 10), true, vec![750, 250]),
+            (page(1_000, None, 10), true, vec![800, 200]),
             (page(500, event, 10), false, vec![500]),
             (page(1_000, event, 10), false, vec![500, 500]),
-            (page(1_000, event, 2 * KEY_BYTES), false, vec![300, 300, 300, 100]),
+            (page(1_000, event, 2 * KEY_BYTES), false, vec![320, 320, 320, 40]),
+            // Bodies that are each just short of a key count in sum.
+            (page(800, event, KEY_BYTES - 1), false, vec![400, 400]),
             (page(2, event, 2_000 * KEY_BYTES), false, vec![1, 1]),
         ];
         for (page, all, expected) in table {
