@@ -3,6 +3,7 @@
 //! Reads no secret's value beyond checking that it is there.
 
 mod body;
+mod clear;
 mod delivery;
 mod endpoint;
 mod fields;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 pub use body::{Body, parse_body, parse_patch};
+pub use clear::require_https;
 pub use endpoint::{CONCURRENCY, RATE, RETRY_POLICY, RETRY_SCHEDULE, TIMEOUT};
 pub use fields::FieldError;
 use fields::{Found, as_bool, as_minutes, as_text, is_placeholder};
@@ -22,6 +24,7 @@ pub use pollers::by_resource;
 use crate::domain::element::{Manifest, Property, PropertyKind};
 use crate::domain::instance::{Events, FirstSight, Warning};
 use crate::domain::secret::{MASK, Secret};
+use crate::engine::egress::{NatsUrl, is_nats};
 
 /// Longest text of one configuration value, in bytes.
 pub const VALUE_BYTES_MAX: usize = 64 * 1024;
@@ -117,6 +120,12 @@ pub fn accept(given: &Map<String, Value>, context: &Context<'_>) -> Result<Accep
         }
         if let Some(property) = property {
             check_property(property, value)?;
+            if context.manifest.hosts_from.contains(key) && value.as_str().is_some_and(clear::is_in_the_clear) {
+                warnings.add(
+                    key,
+                    "is not encrypted: credentials and records go to and from the vendor as plain text; use https",
+                );
+            }
         } else if !key.starts_with("event.") {
             // Perhaps a credential under a name that is not known: kept, but sealed.
             let element = &context.manifest.key;
@@ -291,6 +300,12 @@ fn events(
         }
     }
     let callback_url = value(CALLBACK_URL).map(callback_url).transpose()?.flatten();
+    if callback_url.as_deref().is_some_and(clear::is_in_the_clear) {
+        warnings.add(
+            CALLBACK_URL,
+            "is not encrypted: records go to it as plain text; use https",
+        );
+    }
     if enabled && callback_url.is_none() {
         warnings.add(
             CALLBACK_URL,
@@ -330,6 +345,10 @@ fn callback_url(value: &Value) -> Result<Option<String>, FieldError> {
     if is_placeholder(&text) {
         return Err(FieldError::placeholder(CALLBACK_URL, &text));
     }
+    if is_nats(&text) {
+        NatsUrl::parse(&text).map_err(|error| FieldError::new(CALLBACK_URL, error))?;
+        return Ok(Some(text));
+    }
     let url = url::Url::parse(&text).map_err(|error| {
         FieldError::new(
             CALLBACK_URL,
@@ -339,7 +358,7 @@ fn callback_url(value: &Value) -> Result<Option<String>, FieldError> {
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(FieldError::new(
             CALLBACK_URL,
-            format!("expected an http or https URL, found {text:?}"),
+            format!("expected an http, https, nats or tls URL, found {text:?}"),
         ));
     }
     Ok(Some(text))

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::fields::{FieldError, as_integer, as_text, is_placeholder};
 use crate::domain::event::Format;
 use crate::domain::instance::{BODY_BYTES_MAX_DEFAULT, DeliverySettings};
+use crate::engine::egress::is_nats;
 
 pub(super) const FORMAT: &str = "event.notification.format";
 pub(super) const BODY_BYTES_MAX: &str = "event.notification.body_bytes_max";
@@ -14,9 +15,6 @@ pub(super) const CHANGED_FIELDS: &str = "event.notification.changed_fields";
 /// Bounds of `body_bytes_max`: room for an event without its record, and what a gateway can hold in memory.
 const BODY_BYTES_MAX_LEAST: i64 = 16 << 10;
 const BODY_BYTES_MAX_MOST: i64 = 8 << 20;
-
-/// Schemes of a callback that is a log (NATS JetStream) rather than a webhook.
-const LOG_SCHEMES: [&str; 2] = ["nats", "tls"];
 
 /// `value` gives what the user or else the element says of a key, null left out.
 pub(super) fn delivery<'a>(
@@ -32,7 +30,7 @@ pub(super) fn delivery<'a>(
 }
 
 fn format(value: Option<&Value>, callback_url: Option<&str>) -> Result<Format, FieldError> {
-    let is_log = callback_url.is_some_and(is_log);
+    let is_log = callback_url.is_some_and(is_nats);
     let default = if is_log { Format::Cloudevents } else { Format::Elements };
     let text = word(FORMAT, value)?;
     let format = match text.as_str() {
@@ -60,11 +58,6 @@ fn format(value: Option<&Value>, callback_url: Option<&str>) -> Result<Format, F
         ));
     }
     Ok(format)
-}
-
-fn is_log(url: &str) -> bool {
-    let scheme = url.split_once("://").map(|(scheme, _)| scheme.trim());
-    scheme.is_some_and(|scheme| LOG_SCHEMES.iter().any(|log| log.eq_ignore_ascii_case(scheme)))
 }
 
 fn body_bytes_max(value: Option<&Value>) -> Result<u32, FieldError> {

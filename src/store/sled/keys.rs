@@ -2,6 +2,7 @@
 //! Builds and reads keys. Reads no database and knows no value.
 
 use super::codec::{Malformed, Reader};
+use crate::domain::audit::AuditPlace;
 use crate::domain::id::InstanceId;
 use crate::domain::time::Timestamp;
 use crate::ports::StoreError;
@@ -53,6 +54,8 @@ pub(super) enum Kind {
     Number = 0x18,
     /// created, instance, batch -> nothing. Settled batches with something that was never delivered.
     PurgeableLater = 0x19,
+    /// time, number -> an entry of the audit log.
+    Audit = 0x20,
 }
 
 impl Kind {
@@ -80,6 +83,7 @@ impl Kind {
             Some(0x17) => "attempt",
             Some(0x18) => "number of a notification",
             Some(0x19) => "batch purgeable later",
+            Some(0x20) => "audit entry",
             _ => "unknown key",
         }
     }
@@ -252,6 +256,21 @@ pub(super) fn field_names(instance: InstanceId, resource: ResourceNumber, place:
     let mut key = of_resource(Kind::FieldNames, instance, resource);
     key.extend_from_slice(&place.to_be_bytes());
     key
+}
+
+pub(super) fn audit(place: AuditPlace) -> Vec<u8> {
+    key(Kind::Audit, &[&time(place.at), &place.number.to_be_bytes()])
+}
+
+pub(super) fn parse_audit(key: &[u8]) -> Result<AuditPlace, StoreError> {
+    let mut reader = parts(key);
+    let mut read = || {
+        Ok(AuditPlace {
+            at: time_of(reader.array()?),
+            number: u32::from_be_bytes(reader.array()?),
+        })
+    };
+    read().map_err(|error: Malformed| corrupt(key, error))
 }
 
 pub(super) fn orphan(instance: InstanceId, resource: ResourceNumber) -> Vec<u8> {
