@@ -8,6 +8,7 @@ mod report;
 mod turns;
 
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::Instant;
 
 use axum::Router;
@@ -176,8 +177,10 @@ impl Sends for Ours {
         let headers = HEADERS.map(|(name, value)| (name.to_owned(), Secret::new(value)));
         let post = Post {
             url: self.url.clone(),
+            id: String::new(),
             headers: headers.into(),
             body,
+            timeout: Duration::from_secs(30),
         };
         self.outbound.post(post).await.expect("the receiver answers").status
     }

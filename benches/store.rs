@@ -17,13 +17,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tidegate::domain::delivery::{Delivery, DeliveryStatus};
-use tidegate::domain::event::{Change, Event, Notification};
+use tidegate::domain::event::{Change, Event, Format, Notification};
 use tidegate::domain::id::{InstanceId, ResourceKey};
-use tidegate::domain::instance::{Events, FirstSight, Instance};
+use tidegate::domain::instance::{DeliverySettings, Events, FirstSight, Instance};
 use tidegate::domain::poll::ResourceState;
 use tidegate::domain::record::Fingerprint;
 use tidegate::domain::time::Timestamp;
-use tidegate::ports::{Durability, PageCommit, Settlement, Store};
+use tidegate::ports::{Durability, Horizon, PageCommit, Settlement, Store};
 use tidegate::store::sled::{Options, SledStore};
 
 use report::{Target, median};
@@ -218,7 +218,11 @@ impl Poll {
         pass.amplification = written as f64 / (bytes.len() * pages.len()) as f64;
         pass.settled = self.settle().await;
         // Otherwise the store grows from pass to pass.
-        while self.store.purge(self.now, 1_000).await.expect("purging works") == 1_000 {}
+        let before = Horizon {
+            delivered: self.now,
+            undelivered: self.now,
+        };
+        while self.store.purge(before, 1_000).await.expect("purging works") == 1_000 {}
         self.store.sync().await.expect("the disk takes a sync");
         pass
     }
@@ -289,6 +293,9 @@ impl Poll {
                         change: Change::Updated,
                         record: record.clone(),
                         date: self.now,
+                        before: None,
+                        after: Some(fingerprint.digest),
+                        fields: None,
                     }
                 });
                 let events: Vec<Event> = events.collect();
@@ -296,6 +303,7 @@ impl Poll {
                     id: format!("msg_{}", events[0].id),
                     resource: "accounts".into(),
                     created: self.now,
+                    format: Format::Elements,
                     body: vec![b'x'; chunk.len() * EVENT_BYTES].into(),
                     events,
                 }
@@ -316,19 +324,17 @@ impl Poll {
                 return took;
             }
             let settlements = outgoing.iter().map(|outgoing| Settlement {
-                instance: self.resource.instance,
                 id: outgoing.id,
                 delivery: Delivery {
-                    status: DeliveryStatus::Delivered,
                     attempts: 1,
-                    due: None,
-                    last: None,
+                    ..Delivery::new(DeliveryStatus::Delivered, None)
                 },
+                attempt: None,
             });
-            let settlements = settlements.collect();
+            let settlements: Vec<Settlement> = settlements.collect();
             let started = Instant::now();
             self.store
-                .settle(settlements)
+                .settle(self.resource.instance, settlements.into())
                 .await
                 .expect("what was read can be settled");
             took += started.elapsed();
@@ -356,6 +362,7 @@ fn instance(now: Timestamp) -> Instance {
             refresh_interval_ms: 60_000,
             first_sight: FirstSight::Baseline,
             pollers: Vec::new(),
+            delivery: DeliverySettings::default(),
         },
         warnings: Vec::new(),
     }

@@ -21,7 +21,7 @@ use crate::outbound::{Options as OutboundOptions, Outbound};
 use crate::ports::Store;
 use crate::service::account::{Account, SetByOperator};
 use crate::service::elements::Watch;
-use crate::service::{Adapters, Gateway, Settings, audit, deliver, scheduler};
+use crate::service::{Adapters, Gateway, Operator, Settings, audit, deliver, scheduler};
 use crate::store::files::{ComponentFolder, Files};
 use crate::store::sled::{Options as StoreOptions, SledStore};
 use crate::vault::{AccountFile, FileVault};
@@ -67,7 +67,6 @@ impl App {
                 allow_networks: config.allow_networks.clone(),
                 require_https: config.require_https,
                 vendor_timeout: config.vendor_timeout,
-                callback_timeout: config.callback_timeout,
                 ..OutboundOptions::default()
             },
             clock.clone(),
@@ -89,6 +88,12 @@ impl App {
                 retention: config.retention,
                 secret_hosts: config.secret_hosts.clone(),
                 require_https: config.require_https,
+                undelivered_retention: config.undelivered_retention,
+                callback_timeout: config.callback_timeout,
+                operator: config.operator.clone().map(|operator| Operator {
+                    url: operator.url,
+                    signature_key: operator.signature_key,
+                }),
                 ..Settings::default()
             },
         );

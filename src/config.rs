@@ -38,6 +38,9 @@ pub struct ServeFlags {
     /// How long delivered events can be looked up [default: 168h]
     #[arg(long, env = "TIDEGATE_RETENTION", value_name = "DURATION", value_parser = parse_duration)]
     pub retention: Option<Duration>,
+    /// How long dead letters, and what waits for a disabled endpoint, are kept [default: 720h]
+    #[arg(long, env = "TIDEGATE_UNDELIVERED_RETENTION", value_name = "DURATION", value_parser = parse_duration)]
+    pub undelivered_retention: Option<Duration>,
     /// Longest wait for a vendor's answer [default: 60s]
     #[arg(long, env = "TIDEGATE_VENDOR_TIMEOUT", value_name = "DURATION", value_parser = parse_duration)]
     pub vendor_timeout: Option<Duration>,
@@ -98,14 +101,30 @@ struct File {
     audit_retention: Option<String>,
     min_refresh_interval: Option<String>,
     retention: Option<String>,
+    undelivered_retention: Option<String>,
     vendor_timeout: Option<String>,
     callback_timeout: Option<String>,
     log_format: Option<LogFormat>,
     log: Option<String>,
     user_secret: Option<String>,
     organization_secret: Option<String>,
+    operator: Option<OperatorFile>,
     #[serde(default)]
     elements: BTreeMap<String, BTreeMap<String, toml::Value>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OperatorFile {
+    callback_url: Option<String>,
+    signature_key: Option<String>,
+}
+
+/// Where the operator is told of what nobody else would see.
+#[derive(Clone, Debug)]
+pub struct OperatorCallback {
+    pub url: String,
+    pub signature_key: Option<Secret>,
 }
 
 /// All settings, complete.
@@ -124,6 +143,7 @@ pub struct Config {
     pub require_https: bool,
     /// Who is believed about where a request to the REST API comes from.
     pub trusted_proxies: Vec<IpNet>,
+    pub undelivered_retention: Duration,
     pub vendor_timeout: Duration,
     pub callback_timeout: Duration,
     pub log_format: LogFormat,
@@ -131,6 +151,7 @@ pub struct Config {
     /// The account's secrets where the operator sets them.
     pub user_secret: Option<Secret>,
     pub organization_secret: Option<Secret>,
+    pub operator: Option<OperatorCallback>,
     /// Configuration that an element lets an operator set, by element key.
     pub elements: BTreeMap<String, BTreeMap<String, Secret>>,
     /// Where secrets among them may go beside the manifest's hosts, by element key.
@@ -140,6 +161,8 @@ pub struct Config {
 /// The one setting of an element that is the gateway's own.
 const SECRET_HOSTS: &str = "secret_hosts";
 pub const USER_SECRET: &str = "TIDEGATE_USER_SECRET";
+pub const OPERATOR_CALLBACK_URL: &str = "TIDEGATE_OPERATOR_CALLBACK_URL";
+pub const OPERATOR_SIGNATURE_KEY: &str = "TIDEGATE_OPERATOR_SIGNATURE_KEY";
 pub const ORGANIZATION_SECRET: &str = "TIDEGATE_ORGANIZATION_SECRET";
 
 impl Config {
@@ -236,6 +259,12 @@ impl Config {
                 file.retention.as_ref(),
                 Duration::from_hours(168),
             )?,
+            undelivered_retention: duration(
+                "undelivered_retention",
+                flags.undelivered_retention,
+                file.undelivered_retention.as_ref(),
+                Duration::from_hours(720),
+            )?,
             vendor_timeout: duration(
                 "vendor_timeout",
                 flags.vendor_timeout,
@@ -252,10 +281,33 @@ impl Config {
             log: flags.log.clone().or(file.log).unwrap_or_else(|| "info".into()),
             user_secret: secret(USER_SECRET, file.user_secret)?,
             organization_secret: secret(ORGANIZATION_SECRET, file.organization_secret)?,
+            operator: operator(file.operator.unwrap_or_default(), &environment)?,
             elements: elements.collect(),
             secret_hosts,
         })
     }
+}
+
+fn operator(
+    file: OperatorFile,
+    environment: &impl Fn(&str) -> Option<String>,
+) -> anyhow::Result<Option<OperatorCallback>> {
+    let key = environment(OPERATOR_SIGNATURE_KEY).or(file.signature_key);
+    let Some(url) = environment(OPERATOR_CALLBACK_URL).or(file.callback_url) else {
+        if key.is_some() {
+            bail!("operator.signature_key is set and operator.callback_url is not: there is nobody to sign for");
+        }
+        return Ok(None);
+    };
+    let parsed =
+        url::Url::parse(&url).with_context(|| format!("operator.callback_url: expected a URL, found {url:?}"))?;
+    if !matches!(parsed.scheme(), "http" | "https") {
+        bail!("operator.callback_url: expected an http or https URL, found {url:?}");
+    }
+    Ok(Some(OperatorCallback {
+        url,
+        signature_key: key.map(Secret::new),
+    }))
 }
 
 /// The error without the line that it is about, which may hold a secret.

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod credential;
 pub mod delivery;
 pub mod element;
+pub mod endpoint;
 pub mod event;
 pub mod generation;
 pub mod grants;

@@ -22,7 +22,7 @@ use reqwest::redirect::Policy;
 
 use crate::domain::run::{Request, Response};
 use crate::domain::time::Timestamp;
-use crate::ports::{Answer, Callback, Clock, Grants, Post, Refusal, Vendor};
+use crate::ports::{Answer, Callback, Clock, Grants, Post, Refusal, Unanswered, Vendor};
 use oauth2::Tokens;
 use resolve::{Guard, Lookup};
 use turns::Turns;
@@ -47,8 +47,6 @@ pub struct Options {
     pub vendor_timeout: Duration,
     /// Resolving, connecting and the TLS handshake together.
     pub connect_timeout: Duration,
-    /// From posting a notification to the status of the answer.
-    pub callback_timeout: Duration,
     /// Longest body of a vendor's answer, in bytes.
     pub vendor_body_bytes_max: usize,
     /// How much of a callback's answer is read, in bytes, to use its connection again.
@@ -64,7 +62,6 @@ impl Default for Options {
             require_https: false,
             vendor_timeout: Duration::from_mins(1),
             connect_timeout: Duration::from_secs(10),
-            callback_timeout: Duration::from_secs(30),
             vendor_body_bytes_max: 8 * 1024 * 1024,
             answer_bytes_max: 16 * 1024,
             user_agent: concat!("tidegate/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -158,9 +155,9 @@ impl Vendor for Outbound {
 }
 
 impl Callback for Outbound {
-    fn post(&self, post: Post) -> BoxFuture<'static, Result<Answer, String>> {
+    fn post(&self, post: Post) -> BoxFuture<'static, Result<Answer, Unanswered>> {
         let shared = self.shared.clone();
-        Box::pin(async move { shared.post(post).await.map_err(|reason| reason.to_string()) })
+        Box::pin(async move { shared.post(post).await.map_err(Unanswered::from) })
     }
 
     fn admissible(&self, url: &str) -> Result<(), String> {

@@ -10,8 +10,10 @@ use futures_util::future::BoxFuture;
 
 use crate::domain::audit::{AuditEntry, AuditPage, AuditQuery};
 use crate::domain::credential::{AccountSecret, AccountSecrets};
-use crate::domain::delivery::{Delivery, OutboxId, Outgoing};
+pub use crate::domain::delivery::Trouble;
+use crate::domain::delivery::{AttemptRow, Delivery, OutboxId, Outgoing};
 use crate::domain::element::{Element, Usage};
+use crate::domain::endpoint::Endpoint;
 use crate::domain::event::Notification;
 use crate::domain::generation::Generations;
 pub use crate::domain::grants::{Grants, RefreshGrant};
@@ -105,12 +107,44 @@ pub struct Skip {
     pub instances: HashSet<InstanceId>,
 }
 
+/// What is older is dropped.
+#[derive(Clone, Copy, Debug)]
+pub struct Horizon {
+    pub delivered: Timestamp,
+    /// Of dead letters and of what was only stored.
+    pub undelivered: Timestamp,
+}
+
 /// What became of one notification; written with the time of the next attempt in one commit.
 #[derive(Clone, Debug)]
 pub struct Settlement {
-    pub instance: InstanceId,
     pub id: OutboxId,
     pub delivery: Delivery,
+    /// The attempt that led to it, to be looked up.
+    pub attempt: Option<AttemptRow>,
+}
+
+/// Settlements of one instance's notifications, with what they mean for its endpoint: one commit.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    pub settlements: Vec<Settlement>,
+    /// Written unless somebody raised the stored revision meanwhile.
+    pub endpoint: Option<Endpoint>,
+    /// Told to the operator, if the endpoint was written.
+    pub told: Vec<Notification>,
+    /// Calls the courier, which looks again then. A courier's own settlements call nobody.
+    pub call: Option<Timestamp>,
+}
+
+impl From<Vec<Settlement>> for Settled {
+    fn from(settlements: Vec<Settlement>) -> Self {
+        Self {
+            settlements,
+            endpoint: None,
+            told: Vec::new(),
+            call: None,
+        }
+    }
 }
 
 /// The durable memory. Everything that was acknowledged with `Synced` survives kill -9 and a power cut.
@@ -144,18 +178,35 @@ pub trait Store: Send + Sync + 'static {
     fn fingerprints(&self, key: ResourceKey, ids: Vec<String>) -> Stored<Vec<Option<Fingerprint>>>;
     fn commit(&self, page: PageCommit) -> Stored<()>;
 
-    /// Instances with a notification due at or before `now`, without those in `busy`.
+    /// Instances whose couriers are to wake at or before `now`, the longest waiting first, without those in `busy`.
+    /// A commit that is to be delivered calls its instance's courier; so does a change of the instance or its endpoint.
     fn due_deliveries(&self, now: Timestamp, busy: HashSet<InstanceId>, limit: usize) -> Stored<Vec<InstanceId>>;
-    /// The earliest due time of a notification later than `after`.
+    /// When the next courier is to wake, later than `after`.
     fn next_delivery(&self, after: Timestamp) -> Stored<Option<Timestamp>>;
+    /// How often an instance's courier was called so far.
+    fn calls(&self, id: InstanceId) -> Stored<u64>;
+    /// Nobody looks at this instance's outbox before `wake`, unless the courier is called. False, and nothing is written,
+    /// when it was called since `calls` was read. Need not be synced.
+    fn rest(&self, id: InstanceId, calls: u64, wake: Option<Timestamp>) -> Stored<bool>;
     /// The oldest notifications of an instance that are alive, in order of commit, whole batches, until `limit` is reached.
     fn outbox(&self, id: InstanceId, limit: usize) -> Stored<Vec<Outgoing>>;
     /// Synced.
-    fn settle(&self, settlements: Vec<Settlement>) -> Stored<()>;
+    fn settle(&self, id: InstanceId, settled: Settled) -> Stored<()>;
     /// Notifications of an instance, newest first, older than `before`.
     fn notifications(&self, id: InstanceId, before: Option<OutboxId>, limit: usize) -> Stored<Vec<Outgoing>>;
-    /// Drops batches made before `time` with no notification alive; returns how many. Call again while it returns `limit`.
-    fn purge(&self, time: Timestamp, limit: usize) -> Stored<usize>;
+    /// The notification with this id, or with this number (`numeric` of the id), and whose it is.
+    fn find_notification(&self, number: u64) -> Stored<Vec<(InstanceId, Outgoing)>>;
+    /// Attempts of a notification, the oldest first.
+    fn attempts(&self, id: InstanceId, notification: OutboxId) -> Stored<Vec<AttemptRow>>;
+    /// The endpoint as last written; a new one where nothing was.
+    fn endpoint(&self, id: InstanceId) -> Stored<Endpoint>;
+    /// Synced; refused with `Conflict` unless the stored revision is one less. Calls the instance's courier.
+    fn put_endpoint(&self, id: InstanceId, endpoint: Endpoint) -> Stored<()>;
+    /// Puts notifications for the operator into the operator's outbox. Synced.
+    fn tell_operator(&self, notifications: Vec<Notification>) -> Stored<()>;
+    /// Drops batches with no notification alive that were made before `before.delivered`, or before `before.undelivered`
+    /// where one was never delivered; returns how many. Call again while it returns `limit`.
+    fn purge(&self, before: Horizon, limit: usize) -> Stored<usize>;
     /// Everything written so far is on the disk when this returns.
     fn sync(&self) -> Stored<()>;
 
@@ -221,23 +272,44 @@ pub trait Vendor: Send + Sync {
 #[derive(Clone, Debug)]
 pub struct Post {
     pub url: String,
+    /// By which a log tells that it has the message already; webhooks have it among the headers.
+    pub id: String,
     pub headers: Vec<(String, Secret)>,
     pub body: Bytes,
+    /// Longest wait for an answer.
+    pub timeout: Duration,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Answer {
     pub status: u16,
-    /// As sent, when present.
-    pub retry_after: Option<String>,
-    /// The answer's own `Date`.
-    pub date: Option<String>,
+    /// Names in lower case, in the order they came.
+    pub headers: Vec<(String, String)>,
+    /// The body's beginning.
+    pub body: Bytes,
+    pub body_is_cut: bool,
+}
+
+impl Answer {
+    /// The first header of this name, given in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// Why no answer came, in words that begin with the kind of failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unanswered {
+    pub trouble: Trouble,
+    pub reason: String,
 }
 
 /// Posts notifications.
 pub trait Callback: Send + Sync {
-    /// Redirects are not followed; the body of the answer is not read beyond 16 KiB. The error is the reason in words.
-    fn post(&self, post: Post) -> BoxFuture<'static, Result<Answer, String>>;
+    /// Redirects are not followed; the body of the answer is not read beyond 16 KiB.
+    fn post(&self, post: Post) -> BoxFuture<'static, Result<Answer, Unanswered>>;
     /// Could this URL be posted to? The error is for the user.
     fn admissible(&self, url: &str) -> Result<(), String>;
 }

@@ -17,10 +17,12 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
+use crate::domain::instance::RetryPolicy;
 use crate::domain::secret::Secret;
 use crate::ports::{Callback, Clock, Elements, Entropy, Files, Store, Vault, Vendor};
 
@@ -39,10 +41,19 @@ pub struct Gateway {
     pub polls: Notify,
     /// Something is to be delivered sooner than the deliverer thinks. Carries no data.
     pub deliveries: Notify,
+    /// Is the account's policy `queue`? For instances with none of their own.
+    pub(crate) queues_failed: AtomicBool,
     pub(crate) running: scheduler::Running,
     pub(crate) catalogue: elements::Catalogue,
     /// Counts changes of instances, for those who hold what they read of one.
     pub(crate) changes: watch::Sender<u64>,
+}
+
+/// Where the operator's events go, and what signs them.
+#[derive(Clone, Debug)]
+pub struct Operator {
+    pub url: String,
+    pub signature_key: Option<Secret>,
 }
 
 /// What the operator sets for all instances.
@@ -64,6 +75,12 @@ pub struct Settings {
     pub secret_hosts: BTreeMap<String, Vec<String>>,
     /// Vendors are reached by https alone; callbacks are the callback port's to judge.
     pub require_https: bool,
+    /// How long dead letters, and what waits for a disabled endpoint, are kept.
+    pub undelivered_retention: Duration,
+    /// Longest wait for an endpoint's answer, where its instance does not say.
+    pub callback_timeout: Duration,
+    /// Who is told what the operator should know; None where it can only be looked up.
+    pub operator: Option<Operator>,
 }
 
 impl Default for Settings {
@@ -77,6 +94,9 @@ impl Default for Settings {
             retention: Duration::from_hours(7 * 24),
             secret_hosts: BTreeMap::new(),
             require_https: false,
+            undelivered_retention: Duration::from_hours(30 * 24),
+            callback_timeout: Duration::from_secs(30),
+            operator: None,
         }
     }
 }
@@ -118,6 +138,7 @@ impl Gateway {
             settings,
             polls: Notify::new(),
             deliveries: Notify::new(),
+            queues_failed: AtomicBool::new(false),
             running: scheduler::Running::default(),
             catalogue: elements::Catalogue::default(),
             changes: watch::Sender::new(0),
@@ -129,6 +150,14 @@ impl Gateway {
         self.changes.send_modify(|changes| *changes += 1);
         self.polls.notify_one();
         self.deliveries.notify_one();
+    }
+
+    /// The account's policy for what failed.
+    pub(crate) fn retry_policy(&self) -> RetryPolicy {
+        match self.queues_failed.load(Ordering::Relaxed) {
+            true => RetryPolicy::Queue,
+            false => RetryPolicy::Retry,
+        }
     }
 
     /// A fraction in 0..1, for jitter.

@@ -35,10 +35,51 @@ pub struct Event {
     pub record: String,
     /// The record's updated date; the poll's time where it has none.
     pub date: Timestamp,
+    /// Digest of the record before the change (as its fingerprint has it); None of a record that was not known.
+    pub before: Option<u128>,
+    /// Digest of the record after the change; None of a record that is gone.
+    pub after: Option<u128>,
+    /// Paths of the fields that changed, sorted; None where the record before is not known field by field.
+    pub fields: Option<Vec<String>>,
 }
 
 /// Most events in one notification, as Cloud Elements documents for polling.
 pub const EVENTS_PER_NOTIFICATION_MAX: usize = 10;
+
+/// The form of a notification's body: `event.notification.format`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// Cloud Elements' envelope.
+    #[default]
+    Elements,
+    /// One CloudEvent in structured JSON.
+    Cloudevents,
+    /// A JSON array of CloudEvents.
+    CloudeventsBatch,
+    /// Standard Webhooks' `type`, `timestamp` and `data`.
+    Standard,
+}
+
+impl Format {
+    /// How many events one notification may carry.
+    #[must_use]
+    pub fn events_max(self) -> usize {
+        match self {
+            Format::Elements | Format::CloudeventsBatch => EVENTS_PER_NOTIFICATION_MAX,
+            Format::Cloudevents | Format::Standard => 1,
+        }
+    }
+
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Format::Elements | Format::Standard => "application/json",
+            Format::Cloudevents => "application/cloudevents+json; charset=UTF-8",
+            Format::CloudeventsBatch => "application/cloudevents-batch+json; charset=UTF-8",
+        }
+    }
+}
 
 /// Up to ten events of one resource of one poll: the unit that is delivered. Frozen when made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +89,24 @@ pub struct Notification {
     pub resource: String,
     pub created: Timestamp,
     pub events: Vec<Event>,
+    pub format: Format,
     /// The very bytes that are posted and signed.
     pub body: Bytes,
+}
+
+impl Notification {
+    /// The id as Cloud Elements' consumers read it: a whole number.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        number_of(&self.id)
+    }
+}
+
+/// A whole number below 2^63 made of a notification's id. Two ids share one about never, and nothing depends on it.
+#[must_use]
+pub fn number_of(id: &str) -> u64 {
+    let folded = id.bytes().fold(0_u64, |number, byte| {
+        number.wrapping_mul(67).wrapping_add(u64::from(byte))
+    });
+    folded >> 1
 }

@@ -9,6 +9,11 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct InstanceId(pub u64);
 
+impl InstanceId {
+    /// Owns the notifications for the operator. No instance has this number.
+    pub const OPERATOR: Self = Self(0);
+}
+
 impl fmt::Display for InstanceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::credential::Credential;
+use super::event::Format;
 use super::id::InstanceId;
 use super::time::Timestamp;
 
@@ -56,6 +57,69 @@ pub struct Events {
     pub refresh_interval_ms: u64,
     pub first_sight: FirstSight,
     pub pollers: Vec<Poller>,
+    /// How events are delivered.
+    #[serde(default)]
+    pub delivery: DeliverySettings,
+}
+
+/// `event.notification.*` beyond the URL, in types.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeliverySettings {
+    pub format: Format,
+    pub retry: RetrySettings,
+    /// POSTs a second; None for no limit.
+    pub rate_per_second: Option<f64>,
+    /// POSTs under way at the same time.
+    pub concurrency: u32,
+    /// Longest wait for an answer; None for the gateway's own.
+    pub timeout_ms: Option<u64>,
+    /// Longest body of a notification: larger ones carry fewer events, and one event alone goes without its record.
+    pub body_bytes_max: u32,
+    /// Are changed fields told from the baseline on, rather than from a record's second event on?
+    pub all_fields: bool,
+}
+
+/// POSTs to one endpoint under way at the same time, where its instance does not say.
+pub const CONCURRENCY_DEFAULT: u32 = 16;
+/// Longest body of a notification in bytes, where its instance does not say.
+pub const BODY_BYTES_MAX_DEFAULT: u32 = 1 << 20;
+
+impl Default for DeliverySettings {
+    fn default() -> Self {
+        Self {
+            format: Format::default(),
+            retry: RetrySettings::default(),
+            rate_per_second: None,
+            concurrency: CONCURRENCY_DEFAULT,
+            timeout_ms: None,
+            body_bytes_max: BODY_BYTES_MAX_DEFAULT,
+            all_fields: false,
+        }
+    }
+}
+
+/// When a failed notification is tried again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RetrySettings {
+    /// Waits in milliseconds before the first, second, … attempt; empty for Standard Webhooks' schedule.
+    pub waits_ms: Vec<u64>,
+    /// The endpoint is disabled when a notification has used the schedule up, as Cloud Elements does.
+    pub disables: bool,
+    /// What the instance says; None for the account's policy.
+    pub policy: Option<RetryPolicy>,
+}
+
+/// What becomes of a notification that failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RetryPolicy {
+    /// It is tried again on schedule.
+    #[default]
+    Retry,
+    /// It is a dead letter at once, and waits for somebody to ask for it.
+    Queue,
 }
 
 /// What happens to records that exist when an instance is created. Changed by a user alone.

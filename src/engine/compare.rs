@@ -48,6 +48,8 @@ impl Rules {
 pub struct Difference {
     pub dated: Dated,
     pub fingerprint: Fingerprint,
+    /// Digest of the record before; None where it was not known, or was gone.
+    pub before: Option<u128>,
     /// None for what is only remembered: a baseline, or another projection of the same content.
     pub change: Option<Change>,
 }
@@ -109,6 +111,7 @@ fn difference(dated: Dated, known: Option<&Fingerprint>, rules: &Rules) -> Optio
     Some(Difference {
         dated,
         fingerprint,
+        before: known.filter(|known| !known.deleted).map(|known| known.digest),
         change,
     })
 }

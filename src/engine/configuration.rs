@@ -4,6 +4,7 @@
 
 mod body;
 mod clear;
+mod endpoint;
 mod fields;
 mod pollers;
 
@@ -14,12 +15,13 @@ use serde_json::{Map, Value};
 
 pub use body::{Body, parse_body, parse_patch};
 pub use clear::require_https;
+pub use endpoint::{CONCURRENCY, RATE, RETRY_POLICY, RETRY_SCHEDULE, TIMEOUT};
 pub use fields::FieldError;
 use fields::{Found, as_bool, as_minutes, as_text, is_placeholder};
 pub use pollers::by_resource;
 
 use crate::domain::element::{Manifest, Property, PropertyKind};
-use crate::domain::instance::{Events, FirstSight, Warning};
+use crate::domain::instance::{DeliverySettings, Events, FirstSight, Warning};
 use crate::domain::secret::{MASK, Secret};
 
 /// Longest text of one configuration value, in bytes.
@@ -317,12 +319,15 @@ fn events(
         .map(first_sight)
         .transpose()?
         .unwrap_or(FirstSight::Baseline);
+    let mut delivery = DeliverySettings::default();
+    endpoint::endpoint(configuration, &mut delivery)?;
     Ok(Events {
         enabled,
         callback_url,
         refresh_interval_ms,
         first_sight,
         pollers,
+        delivery,
     })
 }
 

@@ -1,73 +1,49 @@
 //! Which notifications of an instance may be posted now, so that the events of one record never overtake each other.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::domain::delivery::Outgoing;
 use crate::domain::time::Timestamp;
 
-/// Places in `alive` (in order of commit) whose attempt is due and that share no record with an earlier one still alive.
-#[must_use]
-pub fn deliverable(alive: &[Outgoing], now: Timestamp, limit: usize) -> Vec<usize> {
-    let mut held: HashSet<(&str, &str)> = HashSet::new();
-    let mut ready = Vec::new();
-    for (place, outgoing) in alive
-        .iter()
-        .enumerate()
-        .filter(|(_, outgoing)| outgoing.delivery.status.is_alive())
-    {
-        let notification = &outgoing.notification;
-        let records = || {
-            notification
-                .events
-                .iter()
-                .map(|event| (notification.resource.as_str(), event.record.as_str()))
-        };
-        let free = records().all(|record| !held.contains(&record));
-        held.extend(records());
-        if free && outgoing.delivery.due.is_some_and(|due| due <= now) {
-            ready.push(place);
-            if ready.len() == limit {
-                break;
-            }
-        }
+/// When an attempt is due. What failed because the endpoint did not answer is due as soon as it answers again.
+fn due_at(outgoing: &Outgoing, recovered: Option<Timestamp>) -> Option<Timestamp> {
+    let delivery = &outgoing.delivery;
+    let unanswered = delivery.last.as_ref().filter(|last| last.status.is_none());
+    match (unanswered, recovered) {
+        (Some(last), Some(recovered)) if recovered > last.at => delivery.due.map(|due| due.min(recovered)),
+        _ => delivery.due,
     }
-    ready
 }
 
-/// Notifications that are due and wait for an earlier one of their records, each with the time at which that one is tried
-/// again. Nothing of `alive` may be under way.
-#[must_use]
-pub fn held_until(alive: &[Outgoing], now: Timestamp) -> Vec<(usize, Timestamp)> {
-    let mut free_at: HashMap<(&str, &str), Timestamp> = HashMap::new();
-    let mut held = Vec::new();
-    for (place, outgoing) in alive
-        .iter()
-        .enumerate()
-        .filter(|(_, outgoing)| outgoing.delivery.status.is_alive())
-    {
+/// Those that share no record with an earlier one that is alive, in order of commit: place, and when it is due.
+fn free(alive: &[Outgoing], recovered: Option<Timestamp>) -> impl Iterator<Item = (usize, Timestamp)> {
+    let mut held: HashSet<(&str, &str)> = HashSet::new();
+    let living = alive.iter().enumerate();
+    let living = living.filter(|(_, outgoing)| outgoing.delivery.status.is_alive());
+    living.filter_map(move |(place, outgoing)| {
         let notification = &outgoing.notification;
-        let resource = notification.resource.as_str();
         let records = || {
-            notification
-                .events
-                .iter()
-                .map(|event| (resource, event.record.as_str()))
+            let events = notification.events.iter();
+            events.map(|event| (notification.resource.as_str(), event.record.as_str()))
         };
-        let due = outgoing.delivery.due.unwrap_or(now);
-        let until = records().filter_map(|record| free_at.get(&record).copied()).max();
-        let due = match until {
-            Some(until) if due <= now && until > now => {
-                held.push((place, until));
-                until
-            }
-            _ => due,
-        };
-        for record in records() {
-            let free = free_at.entry(record).or_insert(due);
-            *free = due.max(*free);
-        }
-    }
-    held
+        let is_free = records().all(|record| !held.contains(&record));
+        held.extend(records());
+        due_at(outgoing, recovered).filter(|_| is_free).map(|due| (place, due))
+    })
+}
+
+/// Places in `alive` (in order of commit) whose attempt is due and that share no record with an earlier one still alive.
+/// `recovered` is when the endpoint was last found to answer again.
+#[must_use]
+pub fn deliverable(alive: &[Outgoing], recovered: Option<Timestamp>, now: Timestamp, limit: usize) -> Vec<usize> {
+    let due = free(alive, recovered).filter(|(_, due)| *due <= now);
+    due.map(|(place, _)| place).take(limit).collect()
+}
+
+/// When the next of `alive` may be posted.
+#[must_use]
+pub fn next_due(alive: &[Outgoing], recovered: Option<Timestamp>) -> Option<Timestamp> {
+    free(alive, recovered).map(|(_, due)| due).min()
 }
 
 #[cfg(test)]
@@ -75,8 +51,8 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::domain::delivery::{Delivery, DeliveryStatus, OutboxId};
-    use crate::domain::event::{Change, Event, Notification};
+    use crate::domain::delivery::{Attempt, Delivery, DeliveryStatus, OutboxId};
+    use crate::domain::event::{Change, Event, Format, Notification};
 
     fn outgoing(batch: u64, records: &[&str], status: DeliveryStatus, due: i64) -> Outgoing {
         let event = |record: &&str| Event {
@@ -85,6 +61,9 @@ mod tests {
             change: Change::Updated,
             record: (*record).to_owned(),
             date: Timestamp::EPOCH,
+            before: None,
+            after: None,
+            fields: None,
         };
         Outgoing {
             id: OutboxId { batch, index: 0 },
@@ -93,14 +72,10 @@ mod tests {
                 resource: "accounts".into(),
                 created: Timestamp::EPOCH,
                 events: records.iter().map(event).collect(),
+                format: Format::Elements,
                 body: Bytes::new(),
             },
-            delivery: Delivery {
-                status,
-                attempts: 0,
-                due: Some(Timestamp::from_ms(due)),
-                last: None,
-            },
+            delivery: Delivery::new(status, Some(Timestamp::from_ms(due))),
         }
     }
 
@@ -113,7 +88,7 @@ mod tests {
             outgoing(3, &["b"], DeliveryStatus::Waiting, 0),
             outgoing(4, &["c"], DeliveryStatus::Waiting, 0),
         ];
-        assert_eq!(deliverable(&alive, now, 10), [3]);
+        assert_eq!(deliverable(&alive, None, now, 10), [3]);
     }
 
     #[test]
@@ -123,22 +98,41 @@ mod tests {
             outgoing(2, &["a"], DeliveryStatus::Waiting, 0),
             outgoing(3, &["b"], DeliveryStatus::Waiting, 0),
         ];
-        assert_eq!(deliverable(&alive, Timestamp::EPOCH, 10), [1, 2]);
-        assert_eq!(deliverable(&alive, Timestamp::EPOCH, 1), [1]);
+        assert_eq!(deliverable(&alive, None, Timestamp::EPOCH, 10), [1, 2]);
+        assert_eq!(deliverable(&alive, None, Timestamp::EPOCH, 1), [1]);
     }
 
     #[test]
-    fn who_waits_for_another_rests_until_that_one_is_tried_again() {
+    fn the_next_one_due_is_among_those_that_wait_for_nobody() {
         let alive = [
             outgoing(1, &["a"], DeliveryStatus::Retry, 500),
             outgoing(2, &["a", "b"], DeliveryStatus::Waiting, 0),
             outgoing(3, &["b"], DeliveryStatus::Waiting, 0),
-            outgoing(4, &["c"], DeliveryStatus::Waiting, 0),
-            outgoing(5, &["d"], DeliveryStatus::Delivered, 900),
-            outgoing(6, &["d"], DeliveryStatus::Waiting, 0),
+            outgoing(4, &["c"], DeliveryStatus::Retry, 700),
+            outgoing(5, &["d"], DeliveryStatus::Delivered, 9),
         ];
-        let until = Timestamp::from_ms(500);
-        assert_eq!(held_until(&alive, Timestamp::from_ms(100)), [(1, until), (2, until)]);
-        assert_eq!(held_until(&alive, Timestamp::from_ms(500)), []);
+        assert_eq!(next_due(&alive, None), Some(Timestamp::from_ms(500)));
+        assert_eq!(next_due(&alive[4..], None), None);
+    }
+
+    #[test]
+    fn what_found_nobody_is_due_as_soon_as_somebody_answers_again() {
+        let mut alive = [
+            outgoing(1, &["a"], DeliveryStatus::Retry, 9_000),
+            outgoing(2, &["b"], DeliveryStatus::Retry, 9_000),
+            outgoing(3, &["c"], DeliveryStatus::Retry, 9_000),
+        ];
+        let failed = |at, status| Attempt {
+            at: Timestamp::from_ms(at),
+            took_ms: 1,
+            status,
+            error: Some("no".into()),
+        };
+        alive[0].delivery.last = Some(failed(100, None));
+        alive[1].delivery.last = Some(failed(100, Some(500)));
+        alive[2].delivery.last = Some(failed(300, None));
+        let recovered = Some(Timestamp::from_ms(200));
+        assert_eq!(deliverable(&alive, recovered, Timestamp::from_ms(400), 10), [0]);
+        assert_eq!(next_due(&alive, recovered), recovered);
     }
 }

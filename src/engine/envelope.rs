@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::to_string;
 
 use super::plan::Poll;
-use crate::domain::event::Event;
+use crate::domain::event::{Event, number_of};
 use crate::domain::record::Record;
 use crate::domain::time::Timestamp;
 
@@ -32,13 +32,6 @@ fn quoted(text: &str) -> String {
     to_string(text).expect("a string is always JSON")
 }
 
-/// Digits made of the notification's id, since consumers read `id` as a number in a string.
-fn numeric(id: &str) -> u64 {
-    id.bytes().fold(0_u64, |number, byte| {
-        number.wrapping_mul(67).wrapping_add(u64::from(byte))
-    }) >> 1
-}
-
 #[must_use]
 pub fn render(id: &str, events: &[Event], records: &[Record], poll: &Poll<'_>) -> Bytes {
     let sender = poll.sender;
@@ -55,7 +48,7 @@ pub fn render(id: &str, events: &[Event], records: &[Record], poll: &Poll<'_>) -
     out.push_str(&quoted(&format!("instance-{instance}-{}-events", sender.element)));
     out.push_str(&format!(
         ",\"action\":\"create\",\"id\":\"{}\",\"message\":{{\"elementKey\":{element}",
-        numeric(id)
+        number_of(id)
     ));
     out.push_str(&format!(
         ",\"accountId\":{OWNER},\"eventId\":{},\"companyId\":{OWNER}",
@@ -144,6 +137,9 @@ mod tests {
             sequence,
             change,
             record: record.into(),
+            before: None,
+            after: None,
+            fields: None,
             date: Timestamp::from_ms(1_516_012_146_000),
         };
         let record = |id: &str, body: &'static str| Record {

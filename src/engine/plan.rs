@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::compare::Difference;
 use super::envelope::{self, Sender};
-use crate::domain::event::{Change, EVENTS_PER_NOTIFICATION_MAX, Event, Notification};
+use crate::domain::event::{Change, EVENTS_PER_NOTIFICATION_MAX, Event, Format, Notification};
 use crate::domain::id::ResourceKey;
 use crate::domain::record::{Fingerprint, Record};
 use crate::domain::time::Timestamp;
@@ -44,6 +44,7 @@ pub fn plan(differences: Vec<Difference>, next_sequence: u64, poll: &Poll<'_>) -
     for Difference {
         dated,
         fingerprint,
+        before,
         change,
     } in differences
     {
@@ -55,6 +56,9 @@ pub fn plan(differences: Vec<Difference>, next_sequence: u64, poll: &Poll<'_>) -
                 change,
                 record: dated.record.id.clone(),
                 date: dated.updated.unwrap_or(poll.started),
+                before,
+                after: (change != Change::Deleted).then_some(fingerprint.digest),
+                fields: None,
             };
             changes.push((event, dated.record));
         }
@@ -85,6 +89,7 @@ fn notification(events: Vec<Event>, records: &[Record], poll: &Poll<'_>) -> Noti
         resource: poll.key.resource.clone(),
         created: poll.now,
         events,
+        format: Format::Elements,
         body,
     }
 }
@@ -104,7 +109,7 @@ fn event_id(poll: &Poll<'_>, record: &str, change: Change, fingerprint: &Fingerp
     ])
 }
 
-fn short_hash(parts: &[&[u8]]) -> String {
+pub(super) fn short_hash(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_be_bytes());
@@ -141,6 +146,7 @@ mod tests {
                 version,
                 deleted: false,
             },
+            before: None,
             change,
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime};
 
+use crate::domain::delivery::{DeadReason, Trouble};
 use crate::domain::time::Timestamp;
 
 /// Waits before the first, second, … attempt of a notification, as Standard Webhooks advises: 75 h 35 m 5 s in all.
@@ -20,7 +21,7 @@ pub const SCHEDULE: [Duration; 10] = [
     Duration::from_hours(24),
 ];
 
-/// No attempt waits longer, whatever the callback asks for: a typing error there must not stop deliveries for a year.
+/// A wait that the other side asks for is no longer: a typing error there must not stop deliveries for a year.
 pub const DELAY_MAX: Duration = Duration::from_hours(24);
 
 /// Polls of a resource that keeps failing come no rarer, unless its own interval is longer.
@@ -29,36 +30,116 @@ pub const POLL_BACKOFF_MAX: Duration = Duration::from_hours(1);
 /// Share by which a wait is shortened or lengthened, so that what failed together is not tried again together.
 const JITTER: f64 = 0.2;
 
-/// What an answer to a notification means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    Delivered,
-    /// Failed; tried again on schedule. Deploys answer 404 and 401 for a while, so that these count too.
-    Retry,
+/// Cloud Elements' schedules by name: the x-th retry stands at 2^(2x) or 2^(3x) seconds after the first failure.
+const CLOUD_ELEMENTS: [(&str, u32, u32); 2] = [("cloud-elements", 2, 9), ("cloud-elements-2019", 3, 5)];
+
+/// The waits of a schedule that has a name: `standard`, `cloud-elements` (9 retries within 73 h) or `cloud-elements-2019`
+/// (5 retries within 9.2 h). Without the first attempt's wait, which is none.
+#[must_use]
+pub fn named_schedule(name: &str) -> Option<Vec<Duration>> {
+    if name == "standard" {
+        return Some(SCHEDULE.to_vec());
+    }
+    let (_, exponent, retries) = CLOUD_ELEMENTS.into_iter().find(|(known, ..)| *known == name)?;
+    let at = |retry: u32| Duration::from_secs(1 << (exponent * retry));
+    let waits = (1..=retries).map(|retry| at(retry) - if retry == 1 { Duration::ZERO } else { at(retry - 1) });
+    Some(std::iter::once(Duration::ZERO).chain(waits).collect())
 }
 
-/// 2xx is delivered; redirects, refusals and errors are tried again.
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended<'a> {
+    Answered {
+        status: u16,
+        /// What the answer's `Retry-After` asks for.
+        asked: Option<RetryAfter>,
+        /// The answer's header `webhook-delivery`.
+        instruction: Option<&'a str>,
+    },
+    Unanswered(Trouble),
+}
+
+/// What becomes of the notification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Delivered,
+    /// Tried again on schedule, and not sooner than this.
+    Retry {
+        at_least: Duration,
+    },
+    Dead(DeadReason),
+}
+
+/// What it says of the endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Works,
+    /// This notification alone was meant: nothing follows for others.
+    Nothing,
+    /// It answers, and took not this one.
+    Refused,
+    /// It does not answer.
+    Unreachable,
+    /// It asks for time.
+    Rest(Duration),
+    /// It wants no more.
+    Disable,
+}
+
+/// An endpoint that says it is over its limit, and not for how long, rests so long; so does one that timed out.
+pub const REST_DEFAULT: Duration = Duration::from_mins(1);
+
+/// Meanings by Standard Webhooks and CloudEvents where they have one.
 #[must_use]
-pub fn verdict(status: u16) -> Verdict {
-    if (200..300).contains(&status) {
-        Verdict::Delivered
-    } else {
-        Verdict::Retry
+pub fn verdict(ended: Ended<'_>) -> (Fate, Effect) {
+    let retry = |at_least| Fate::Retry { at_least };
+    let (status, asked, instruction) = match ended {
+        Ended::Answered {
+            status,
+            asked,
+            instruction,
+        } => (status, asked.map(RetryAfter::wait), instruction),
+        Ended::Unanswered(Trouble::Timeout) => return (retry(REST_DEFAULT), Effect::Unreachable),
+        Ended::Unanswered(_) => return (retry(Duration::ZERO), Effect::Unreachable),
+    };
+    let is_delivered = (200..300).contains(&status);
+    match (status, instruction) {
+        (_, Some("disable")) if is_delivered => (Fate::Delivered, Effect::Disable),
+        _ if is_delivered => (Fate::Delivered, Effect::Works),
+        (410, _) | (_, Some("disable")) => (retry(Duration::ZERO), Effect::Disable),
+        (_, Some("abort-message")) => (Fate::Dead(DeadReason::Aborted), Effect::Nothing),
+        (413, _) => (Fate::Dead(DeadReason::TooLarge), Effect::Nothing),
+        (415, _) => (Fate::Dead(DeadReason::FormatRefused), Effect::Refused),
+        (429, _) => {
+            let rest = asked.unwrap_or(REST_DEFAULT);
+            (retry(rest), Effect::Rest(rest))
+        }
+        (503, _) if asked.is_some() => {
+            let rest = asked.unwrap_or_default();
+            (retry(rest), Effect::Rest(rest))
+        }
+        _ => (retry(asked.unwrap_or_default()), Effect::Refused),
     }
 }
 
-/// Wait before the next attempt of a notification after `attempts_made` POSTs; None when the schedule is exhausted.
-/// `jitter` is a fraction in 0..=1. Never sooner than the callback asked, never later than `DELAY_MAX`.
+/// Is the endpoint overloaded, so that it gets less at a time?
 #[must_use]
-pub fn next_delay(
-    schedule: &[Duration],
-    attempts_made: u32,
-    jitter: f64,
-    retry_after: Option<RetryAfter>,
-) -> Option<Duration> {
+pub fn asks_to_slow_down(ended: Ended<'_>) -> bool {
+    matches!(
+        ended,
+        Ended::Answered {
+            status: 429 | 502 | 503 | 504,
+            ..
+        } | Ended::Unanswered(Trouble::Timeout)
+    )
+}
+
+/// Wait before the next attempt of a notification after `attempts_made` POSTs; None when the schedule is exhausted.
+/// `jitter` is a fraction in 0..=1. Never sooner than `at_least`.
+#[must_use]
+pub fn next_delay(schedule: &[Duration], attempts_made: u32, jitter: f64, at_least: Duration) -> Option<Duration> {
     let delay = *schedule.get(usize::try_from(attempts_made).ok()?)?;
-    let asked = retry_after.map(RetryAfter::wait).unwrap_or_default();
-    Some(jittered(delay, jitter).max(asked).min(DELAY_MAX))
+    Some(jittered(delay, jitter).max(at_least))
 }
 
 /// Wait before the next poll of a resource that failed `failures` times in a row: its interval, doubled by each further
@@ -129,8 +210,13 @@ mod tests {
         RetryAfter::parse(value, date).map(|asked| asked.wait().as_secs())
     }
 
-    fn delay_after(attempts_made: u32, jitter: f64, retry_after: Option<RetryAfter>) -> Option<Duration> {
-        next_delay(&SCHEDULE, attempts_made, jitter, retry_after)
+    fn delay_after(attempts_made: u32, jitter: f64, asked: Option<RetryAfter>) -> Option<Duration> {
+        next_delay(
+            &SCHEDULE,
+            attempts_made,
+            jitter,
+            asked.map(RetryAfter::wait).unwrap_or_default(),
+        )
     }
 
     #[test]
@@ -158,7 +244,7 @@ mod tests {
         assert_eq!(delay_after(1, 0.0, asked), Some(Duration::from_mins(10)));
         assert_eq!(delay_after(3, 0.0, asked), Some(Duration::from_mins(24)));
         assert_eq!(delay_after(1, 1.0, RetryAfter::parse("3240000", None)), Some(DELAY_MAX));
-        assert_eq!(delay_after(9, 1.0, None), Some(DELAY_MAX));
+        assert_eq!(delay_after(9, 1.0, None), Some(DELAY_MAX.mul_f64(1.2)));
         assert_eq!(delay_after(10, 0.0, asked), None);
     }
 
@@ -200,14 +286,102 @@ mod tests {
         }
     }
 
+    fn answered(status: u16) -> Ended<'static> {
+        Ended::Answered {
+            status,
+            asked: None,
+            instruction: None,
+        }
+    }
+
     #[test]
     fn only_2xx_counts_as_delivered() {
         for status in [200, 201, 204, 299] {
-            assert_eq!(verdict(status), Verdict::Delivered, "{status}");
+            assert_eq!(verdict(answered(status)), (Fate::Delivered, Effect::Works), "{status}");
         }
-        for status in [0, 100, 199, 300, 302, 400, 404, 410, 413, 429, 500, 503] {
-            assert_eq!(verdict(status), Verdict::Retry, "{status}");
+        let again = Fate::Retry {
+            at_least: Duration::ZERO,
+        };
+        for status in [0, 100, 199, 300, 302, 400, 401, 404, 408, 425, 500, 502, 503, 504] {
+            assert_eq!(verdict(answered(status)), (again, Effect::Refused), "{status}");
         }
+    }
+
+    #[test]
+    fn some_answers_end_a_notification_or_an_endpoint() {
+        let table = [
+            (410, None, None, Effect::Disable),
+            (413, None, Some(DeadReason::TooLarge), Effect::Nothing),
+            (415, None, Some(DeadReason::FormatRefused), Effect::Refused),
+            (500, Some("disable"), None, Effect::Disable),
+            (500, Some("abort-message"), Some(DeadReason::Aborted), Effect::Nothing),
+            (500, Some("hurry"), None, Effect::Refused),
+        ];
+        for (status, instruction, dead, effect) in table {
+            let ended = Ended::Answered {
+                status,
+                asked: None,
+                instruction,
+            };
+            let again = Fate::Retry {
+                at_least: Duration::ZERO,
+            };
+            assert_eq!(
+                verdict(ended),
+                (dead.map_or(again, Fate::Dead), effect),
+                "{status} {instruction:?}"
+            );
+        }
+        let last = Ended::Answered {
+            status: 200,
+            asked: None,
+            instruction: Some("disable"),
+        };
+        assert_eq!(verdict(last), (Fate::Delivered, Effect::Disable));
+    }
+
+    #[test]
+    fn whoever_asks_for_time_rests_as_a_whole() {
+        let ended = |status, asked| Ended::Answered {
+            status,
+            asked: RetryAfter::parse(asked, None),
+            instruction: None,
+        };
+        let rest = |seconds| {
+            let at_least = Duration::from_secs(seconds);
+            (Fate::Retry { at_least }, Effect::Rest(at_least))
+        };
+        assert_eq!(verdict(ended(429, "7")), rest(7));
+        assert_eq!(verdict(ended(429, "")), rest(60));
+        assert_eq!(verdict(ended(503, "7")), rest(7));
+        let at_least = Duration::from_secs(7);
+        assert_eq!(verdict(ended(404, "7")), (Fate::Retry { at_least }, Effect::Refused));
+    }
+
+    #[test]
+    fn who_does_not_answer_is_unreachable() {
+        let at_least = |seconds| Fate::Retry {
+            at_least: Duration::from_secs(seconds),
+        };
+        for (trouble, seconds) in [(Trouble::Timeout, 60), (Trouble::Unreachable, 0), (Trouble::NotSent, 0)] {
+            assert_eq!(
+                verdict(Ended::Unanswered(trouble)),
+                (at_least(seconds), Effect::Unreachable)
+            );
+        }
+    }
+
+    #[test]
+    fn cloud_elements_schedules_count_from_the_first_failure() {
+        let totals = |name: &str| {
+            let waits = named_schedule(name).unwrap();
+            let total = waits.iter().sum::<Duration>().as_secs();
+            (waits.len() - 1, waits[1].as_secs(), waits[2].as_secs(), total)
+        };
+        assert_eq!(totals("cloud-elements"), (9, 4, 12, 262_144));
+        assert_eq!(totals("cloud-elements-2019"), (5, 8, 56, 32_768));
+        assert_eq!(named_schedule("standard"), Some(SCHEDULE.to_vec()));
+        assert_eq!(named_schedule("weekly"), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use super::resolve::Blocked;
+use crate::ports::{Trouble, Unanswered};
 
 /// Why there is no answer, or not a whole one. Shown as `kind: what happened`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +39,22 @@ pub(super) enum Reason {
     NoToken(String),
     #[error("too_long: the answer is longer than {0} bytes")]
     TooLong(usize),
+}
+
+impl From<Reason> for Unanswered {
+    fn from(reason: Reason) -> Self {
+        let trouble = match reason {
+            Reason::Timeout(_) | Reason::ConnectTimeout(_) => Trouble::Timeout,
+            Reason::Url(_) | Reason::Header(_) | Reason::Blocked(_) | Reason::NotEncrypted(_) | Reason::Withheld(_) => {
+                Trouble::NotSent
+            }
+            _ => Trouble::Unreachable,
+        };
+        Self {
+            trouble,
+            reason: reason.to_string(),
+        }
+    }
 }
 
 impl Reason {

@@ -27,7 +27,7 @@ use crate::domain::element::Limits;
 use crate::domain::run::{Request, Response};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
-use crate::ports::{Callback, Clock, Grants, Post, Vendor};
+use crate::ports::{Callback, Clock, Grants, Post, Trouble, Vendor};
 
 /// A clock that stands still until it is moved.
 #[derive(Default)]
@@ -159,8 +159,10 @@ fn failure(response: &Response) -> String {
 fn notification(address: SocketAddr, path: &str) -> Post {
     Post {
         url: format!("http://{address}{path}"),
+        id: "evt_1".into(),
         headers: vec![],
         body: Bytes::from_static(b"{}"),
+        timeout: Duration::from_secs(30),
     }
 }
 
@@ -255,13 +257,14 @@ async fn no_connection_is_made_to_a_forbidden_address_literal_or_by_name() {
         let reason = failure(&strict.send(request(url.clone()), grants).await.unwrap());
         assert!(reason.starts_with("blocked_address: "), "{reason}");
         assert!(reason.contains("loopback"), "{reason}");
-        let reason = strict
+        let unanswered = strict
             .post(Post {
                 url,
                 ..notification(address, "")
             })
             .await
             .unwrap_err();
+        let reason = unanswered.reason;
         assert!(reason.starts_with("blocked_address: "), "{reason}");
     }
     assert_eq!(connections.load(Ordering::SeqCst), 0);
@@ -352,15 +355,17 @@ async fn a_server_that_never_answers_is_given_up() {
     let timeout = Duration::from_millis(50);
     let outbound = outbound(Options {
         vendor_timeout: timeout,
-        callback_timeout: timeout,
         ..options()
     });
     let reason = failure(&send(&outbound, address, "/").await);
     assert_eq!(reason, "timeout: no answer within 50 ms");
-    assert_eq!(
-        outbound.post(notification(address, "/")).await.unwrap_err(),
-        "timeout: no answer within 50 ms"
-    );
+    let post = Post {
+        timeout,
+        ..notification(address, "/")
+    };
+    let unanswered = outbound.post(post).await.unwrap_err();
+    assert_eq!(unanswered.reason, "timeout: no answer within 50 ms");
+    assert_eq!(unanswered.trouble, Trouble::Timeout);
 }
 
 #[tokio::test]
@@ -391,7 +396,8 @@ async fn the_reasons_for_no_answer_are_told_apart_and_show_no_query() {
                 ..notification(plain, "")
             })
             .await
-            .unwrap_err();
+            .unwrap_err()
+            .reason;
         for reason in [vendor, callback] {
             assert!(reason.starts_with(kind), "expected {kind}, found {reason}");
             assert!(!reason.contains("hunter2"), "{reason}");
@@ -518,8 +524,8 @@ async fn a_notification_is_posted_as_given_and_its_answer_is_read_in_part() {
     };
     let answer = outbound.post(post).await.unwrap();
     assert_eq!(answer.status, 429);
-    assert_eq!(answer.retry_after.as_deref(), Some("120"));
-    assert_eq!(answer.date.as_deref(), Some("Wed, 30 Aug 2017 19:19:29 GMT"));
+    assert_eq!(answer.header("retry-after"), Some("120"));
+    assert_eq!(answer.header("date"), Some("Wed, 30 Aug 2017 19:19:29 GMT"));
     assert_eq!(
         *received.lock().unwrap(),
         ["application/json; charset=utf-8 tidegate-test {}"]
@@ -559,7 +565,8 @@ async fn a_notification_that_cannot_be_posted_says_why_and_shows_no_secret() {
             ..notification(address, "/")
         })
         .await
-        .unwrap_err();
+        .unwrap_err()
+        .reason;
     assert!(
         reason.starts_with("header: ") && !reason.contains("hunter2"),
         "{reason}"
@@ -570,7 +577,8 @@ async fn a_notification_that_cannot_be_posted_says_why_and_shows_no_secret() {
             ..notification(address, "/")
         })
         .await
-        .unwrap_err();
+        .unwrap_err()
+        .reason;
     assert!(reason.starts_with("url: "), "{reason}");
     assert_eq!(connections.load(Ordering::SeqCst), 0);
 }

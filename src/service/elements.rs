@@ -15,6 +15,7 @@ mod watch;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde_json::json;
 use tokio::sync::MutexGuard as Turn;
 use tracing::{info, warn};
 
@@ -24,6 +25,7 @@ use crate::domain::element::Element;
 use crate::domain::generation::{Generation, Generations, Source, Standing};
 use crate::domain::id::{Digest, ResourceKey};
 use crate::domain::poll::{Outcome, PollReport};
+use crate::engine::news::News;
 use crate::ports::{Inadmissible, StoreError};
 
 pub use self::catalogue::Catalogue;
@@ -267,6 +269,8 @@ impl Gateway {
         })
         .await?;
         warn!(element = key, digest = %former, reason, "element rolled back");
+        let data = json!({"element": key, "active": former.to_string(), "reason": reason});
+        self.tell_operator(News::VersionRolledBack, key, data).await;
         Ok(())
     }
 

@@ -10,6 +10,7 @@ mod verdict;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
@@ -28,6 +29,7 @@ use crate::engine::compare::{Dated, Rules, compare, fold, reread};
 use crate::engine::dates::Zone;
 use crate::engine::envelope::Sender;
 use crate::engine::macros::Moments;
+use crate::engine::news::News;
 use crate::engine::plan::{self, plan};
 use crate::engine::poller_url::{PollerUrl, PollerUrlError};
 use crate::engine::retry::{DELAY_MAX, poll_backoff};
@@ -43,6 +45,8 @@ const COMMIT_RECORDS_MAX: usize = 1_000;
 const PROBLEMS_MAX: usize = 20;
 /// Pause after the store refused to answer, so that a full disk does not become a busy loop.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
+/// After so many failures in a row the operator is told.
+const FAILURES_BEFORE_TOLD: u32 = 3;
 /// After so many failures in a row a run starts anew rather than where it stopped: the place itself may be the trouble.
 const FAILURES_BEFORE_ANEW: u32 = 3;
 
@@ -97,6 +101,8 @@ struct Poll<'a> {
     recorder: Option<Recorder>,
     /// Some record of the run was updated after the poll began.
     leaves_records: bool,
+    /// Failed polls in a row before this one gets on.
+    failures: u32,
 }
 
 impl Gateway {
@@ -243,6 +249,7 @@ impl Gateway {
             on_probation,
             recorder,
             leaves_records: false,
+            failures: state.failures,
         };
         Ok((poll, runner))
     }
@@ -298,8 +305,21 @@ impl Gateway {
             message: error.to_string(),
         };
         state.last = Some(report(&progress, state.baselined, now, outcome));
-        Ok(self.store.commit(row_only(key, state)).await?)
+        let failures = state.failures;
+        self.store.commit(row_only(key, state)).await?;
+        if failures == FAILURES_BEFORE_TOLD {
+            let mut data = news_of(key, failures);
+            data["code"] = verdict.code.into();
+            data["blame"] = verdict.blame.into();
+            data["message"] = error.to_string().into();
+            self.tell_operator(News::PollFailing, &key.to_string(), data).await;
+        }
+        Ok(())
     }
+}
+
+fn news_of(key: &ResourceKey, failures: u32) -> Value {
+    json!({"instanceId": key.instance, "objectType": key.resource, "failures": failures})
 }
 
 /// What a poll asks an element for: the poller's url with the time put in.
@@ -498,8 +518,14 @@ impl Poll<'_> {
             memo: memo.map(|memo| self.reach.mark_memo(memo)),
             durability,
         };
+        let failures = std::mem::replace(&mut self.failures, state.failures);
         self.gateway.store.commit(page).await?;
         self.state = state;
+        if failures >= FAILURES_BEFORE_TOLD && self.failures == 0 {
+            let data = news_of(&self.key, failures);
+            let about = self.key.to_string();
+            self.gateway.tell_operator(News::PollRecovered, &about, data).await;
+        }
         if notify {
             self.gateway.deliveries.notify_one();
         }

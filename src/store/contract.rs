@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use crate::domain::audit::{AuditEntry, AuditQuery, Who};
 use crate::domain::credential::Credential;
-use crate::domain::delivery::{Attempt, Delivery, DeliveryStatus, OutboxId, Outgoing};
-use crate::domain::event::{Change, Event, Notification};
+use crate::domain::delivery::{Attempt, AttemptRow, Delivery, DeliveryStatus, OutboxId, Outgoing};
+use crate::domain::endpoint::Endpoint;
+use crate::domain::event::{Change, Event, Format, Notification};
 use crate::domain::generation::{Generation, Generations, Source, Standing};
 use crate::domain::id::{Digest, InstanceId, ResourceKey};
-use crate::domain::instance::{Events, FirstSight, Instance};
+use crate::domain::instance::{DeliverySettings, Events, FirstSight, Instance};
 use crate::domain::poll::ResourceState;
 use crate::domain::record::Fingerprint;
 use crate::domain::time::Timestamp;
-use crate::ports::{Durability, PageCommit, Settlement, Skip, Store, StoreError};
+use crate::ports::{Durability, Horizon, PageCommit, Settled, Settlement, Skip, Store, StoreError};
 
 type Given = Arc<dyn Store>;
 
@@ -35,7 +36,10 @@ macro_rules! contract {
             polls_are_due_in_the_order_of_their_times
             the_next_poll_is_the_first_one_later
             the_outbox_gives_what_is_alive_in_order_of_commit
-            a_settlement_moves_the_next_attempt
+            a_courier_wakes_when_it_said
+            a_courier_that_is_called_does_not_rest
+            an_endpoint_is_written_with_the_attempt_unless_somebody_changed_it
+            a_notification_is_found_by_its_number_with_its_attempts
             what_is_not_to_be_delivered_is_stored_all_the_same
             notifications_are_paged_from_the_newest
             purging_drops_old_batches_that_are_settled
@@ -82,6 +86,7 @@ pub(super) fn instance(token: &str) -> Instance {
             refresh_interval_ms: 60_000,
             first_sight: FirstSight::Since(at(-5)),
             pollers: Vec::new(),
+            delivery: DeliverySettings::default(),
         },
         warnings: Vec::new(),
     }
@@ -107,7 +112,11 @@ pub(super) fn notification(name: &str, created: Timestamp, body_bytes: usize) ->
             change: Change::Created,
             record: name.into(),
             date: created,
+            before: None,
+            after: Some(7),
+            fields: Some(vec!["phone".into()]),
         }],
+        format: Format::Cloudevents,
         body: vec![b'x'; body_bytes].into(),
     }
 }
@@ -147,20 +156,19 @@ pub(super) async fn notify(store: &dyn Store, resource: &ResourceKey, notificati
     store.commit(page).await.unwrap();
 }
 
-fn settlement(resource: &ResourceKey, id: OutboxId, status: DeliveryStatus, due: Option<Timestamp>) -> Settlement {
+fn settlement(id: OutboxId, status: DeliveryStatus, due: Option<Timestamp>) -> Settlement {
     Settlement {
-        instance: resource.instance,
         id,
+        attempt: None,
         delivery: Delivery {
-            status,
             attempts: 2,
-            due,
             last: Some(Attempt {
                 at: at(1),
                 took_ms: 7,
                 status: Some(503),
                 error: Some("busy".into()),
             }),
+            ..Delivery::new(status, due)
         },
     }
 }
@@ -376,12 +384,7 @@ pub(super) async fn a_commit_is_read_back(store: Given) {
     let outbox = store.outbox(resource.instance, 10).await.unwrap();
     let notifications: Vec<_> = outbox.iter().map(|one| one.notification.clone()).collect();
     assert_eq!(notifications, committed.notifications);
-    let waiting = |due| Delivery {
-        status: DeliveryStatus::Waiting,
-        attempts: 0,
-        due: Some(due),
-        last: None,
-    };
+    let waiting = |due| Delivery::new(DeliveryStatus::Waiting, Some(due));
     assert_eq!(outbox[0].delivery, waiting(at(2)));
     assert_eq!(outbox[1].delivery, waiting(at(3)));
     assert!(outbox[0].id < outbox[1].id);
@@ -545,15 +548,18 @@ pub(super) async fn the_outbox_gives_what_is_alive_in_order_of_commit(store: Giv
         ["a", "b", "c"]
     );
 
-    let settled = [0, 2].map(|place| settlement(&resource, outbox[place].id, DeliveryStatus::Delivered, None));
-    store.settle(settled.into()).await.unwrap();
+    let settled = [0, 2].map(|place| settlement(outbox[place].id, DeliveryStatus::Delivered, None));
+    store
+        .settle(resource.instance, Vec::from(settled).into())
+        .await
+        .unwrap();
     assert_eq!(names(&store.outbox(resource.instance, 9).await.unwrap()), ["b", "d"]);
-    let dead = settlement(&resource, outbox[1].id, DeliveryStatus::Dead, None);
-    store.settle(vec![dead]).await.unwrap();
+    let dead = settlement(outbox[1].id, DeliveryStatus::Dead, None);
+    store.settle(resource.instance, vec![dead].into()).await.unwrap();
     assert_eq!(names(&store.outbox(resource.instance, 9).await.unwrap()), ["d"]);
 }
 
-pub(super) async fn a_settlement_moves_the_next_attempt(store: Given) {
+pub(super) async fn a_courier_wakes_when_it_said(store: Given) {
     let first = create(&*store, "1").await;
     let second = create(&*store, "2").await;
     notify(
@@ -574,19 +580,127 @@ pub(super) async fn a_settlement_moves_the_next_attempt(store: Given) {
     assert_eq!(store.next_delivery(at(10)).await.unwrap(), Some(at(20)));
 
     let outbox = store.outbox(first.instance, 9).await.unwrap();
-    let retry = |place: usize, ms| settlement(&first, outbox[place].id, DeliveryStatus::Retry, Some(at(ms)));
-    store.settle(vec![retry(0, 30), retry(1, 40)]).await.unwrap();
-    assert_eq!(due(29).await, [second.instance]);
-    assert_eq!(due(30).await, [second.instance, first.instance]);
-    // Each time counts, not the batch's first alone.
-    assert_eq!(store.next_delivery(at(30)).await.unwrap(), Some(at(40)));
+    let retry = |place: usize, ms| settlement(outbox[place].id, DeliveryStatus::Retry, Some(at(ms)));
+    let settled = vec![retry(0, 30), retry(1, 40)];
+    store.settle(first.instance, settled.into()).await.unwrap();
     let stored = store.outbox(first.instance, 9).await.unwrap();
     assert_eq!(stored[1].delivery, retry(1, 40).delivery);
+    assert_eq!(
+        due(20).await,
+        [first.instance, second.instance],
+        "its courier has not rested"
+    );
 
-    let delivered = settlement(&first, outbox[0].id, DeliveryStatus::Delivered, None);
-    store.settle(vec![delivered]).await.unwrap();
-    assert_eq!(due(39).await, [second.instance]);
-    assert_eq!(store.next_delivery(at(20)).await.unwrap(), Some(at(40)));
+    let calls = store.calls(first.instance).await.unwrap();
+    assert!(store.rest(first.instance, calls, Some(at(30))).await.unwrap());
+    assert_eq!(due(29).await, [second.instance]);
+    assert_eq!(due(30).await, [second.instance, first.instance]);
+    assert_eq!(store.next_delivery(at(20)).await.unwrap(), Some(at(30)));
+    assert!(store.rest(first.instance, calls, None).await.unwrap());
+    assert_eq!(due(99).await, [second.instance]);
+}
+
+pub(super) async fn a_courier_that_is_called_does_not_rest(store: Given) {
+    let resource = create(&*store, "t").await;
+    let id = resource.instance;
+    let due = async || store.due_deliveries(at(99), HashSet::new(), 9).await.unwrap();
+    let mut calls = store.calls(id).await.unwrap();
+    let mut is_called = async |what: &str| {
+        assert!(!store.rest(id, calls, None).await.unwrap(), "{what}");
+        assert_eq!(due().await, [id], "{what}");
+        calls = store.calls(id).await.unwrap();
+        assert!(store.rest(id, calls, None).await.unwrap(), "{what}");
+        assert_eq!(due().await, [], "{what}");
+    };
+    notify(&*store, &resource, vec![notification("a", at(1), 10)]).await;
+    is_called("a commit").await;
+    let endpoint = Endpoint {
+        revision: 1,
+        ..Endpoint::default()
+    };
+    store.put_endpoint(id, endpoint).await.unwrap();
+    is_called("a change of the endpoint").await;
+    let mut changed = store.instance(id).await.unwrap().unwrap();
+    changed.revision += 1;
+    store.update_instance(changed, Vec::new(), Vec::new()).await.unwrap();
+    is_called("a change of the instance").await;
+    let settled = Settled {
+        call: Some(at(3)),
+        ..Settled::from(Vec::new())
+    };
+    store.settle(id, settled).await.unwrap();
+    is_called("a redrive").await;
+}
+
+pub(super) async fn an_endpoint_is_written_with_the_attempt_unless_somebody_changed_it(store: Given) {
+    let resource = create(&*store, "t").await;
+    let id = resource.instance;
+    assert_eq!(store.endpoint(id).await.unwrap(), Endpoint::default());
+    let failing = Endpoint {
+        failures: 3,
+        ..Endpoint::default()
+    };
+    let settled = |endpoint: &Endpoint| Settled {
+        endpoint: Some(endpoint.clone()),
+        told: vec![notification("told", at(1), 10)],
+        ..Settled::from(Vec::new())
+    };
+    store.settle(id, settled(&failing)).await.unwrap();
+    assert_eq!(store.endpoint(id).await.unwrap(), failing);
+    let operators = store.outbox(InstanceId::OPERATOR, 9).await.unwrap();
+    assert_eq!(names(&operators), ["told"]);
+
+    let changed = Endpoint {
+        revision: 1,
+        ..Endpoint::default()
+    };
+    store.put_endpoint(id, changed.clone()).await.unwrap();
+    assert!(is_conflict(store.put_endpoint(id, changed.clone()).await));
+    store.settle(id, settled(&failing)).await.unwrap();
+    assert_eq!(store.endpoint(id).await.unwrap(), changed);
+    assert_eq!(store.outbox(InstanceId::OPERATOR, 9).await.unwrap().len(), 1);
+}
+
+pub(super) async fn a_notification_is_found_by_its_number_with_its_attempts(store: Given) {
+    let resource = create(&*store, "t").await;
+    let other = create(&*store, "u").await;
+    let all = vec![notification("a", at(1), 10), notification("b", at(1), 10)];
+    let number = all[1].number();
+    notify(&*store, &other, vec![notification("b", at(2), 10)]).await;
+    notify(&*store, &resource, all).await;
+    let found = store.find_notification(number).await.unwrap();
+    let owners: Vec<_> = found.iter().map(|(owner, _)| *owner).collect();
+    assert_eq!(owners, [other.instance, resource.instance]);
+    let id = found[1].1.id;
+    assert_eq!(found[1].1.notification.id, "msg_b");
+    assert!(store.find_notification(number + 1).await.unwrap().is_empty());
+
+    let attempt = |number| AttemptRow {
+        number,
+        attempt: Attempt {
+            at: at(5),
+            took_ms: 3,
+            status: None,
+            error: Some("no route".into()),
+        },
+        url: "https://example.com/".into(),
+        request_headers: vec![("webhook-id".into(), "msg_b".into())],
+        response_headers: Vec::new(),
+        response_body: "ö".into(),
+        body_is_cut: true,
+    };
+    for number in [1, 2] {
+        let settlement = Settlement {
+            attempt: Some(attempt(number)),
+            ..settlement(id, DeliveryStatus::Dead, None)
+        };
+        store.settle(resource.instance, vec![settlement].into()).await.unwrap();
+    }
+    let attempts = store.attempts(resource.instance, id).await.unwrap();
+    assert_eq!(attempts, [attempt(1), attempt(2)]);
+    assert!(store.attempts(other.instance, id).await.unwrap().is_empty());
+    assert!(store.delete_instance(other.instance).await.unwrap());
+    assert_eq!(store.find_notification(number).await.unwrap().len(), 1);
 }
 
 pub(super) async fn what_is_not_to_be_delivered_is_stored_all_the_same(store: Given) {
@@ -617,8 +731,8 @@ pub(super) async fn notifications_are_paged_from_the_newest(store: Given) {
         notify(&*store, &resource, notifications).await;
     }
     let outbox = store.outbox(resource.instance, 1).await.unwrap();
-    let delivered = settlement(&resource, outbox[0].id, DeliveryStatus::Delivered, None);
-    store.settle(vec![delivered]).await.unwrap();
+    let delivered = settlement(outbox[0].id, DeliveryStatus::Delivered, None);
+    store.settle(resource.instance, vec![delivered].into()).await.unwrap();
     let mut read = Vec::new();
     let mut before = None;
     loop {
@@ -638,21 +752,44 @@ pub(super) async fn purging_drops_old_batches_that_are_settled(store: Given) {
         notify(&*store, &resource, vec![notification(name, at(created), 10)]).await;
     }
     let outbox = store.outbox(resource.instance, 9).await.unwrap();
-    let settled = [0, 2, 3, 4].map(|place| settlement(&resource, outbox[place].id, DeliveryStatus::Dead, None));
-    store.settle(settled.into()).await.unwrap();
-    assert_eq!(store.purge(at(5), 2).await.unwrap(), 2);
-    assert_eq!(store.purge(at(5), 2).await.unwrap(), 1);
-    assert_eq!(store.purge(at(5), 2).await.unwrap(), 0);
+    let settled = [
+        (0, DeliveryStatus::Delivered),
+        (2, DeliveryStatus::Dead),
+        (3, DeliveryStatus::Delivered),
+    ];
+    let settled = settled.map(|(place, status)| settlement(outbox[place].id, status, None));
+    let number = outbox[0].notification.number();
+    store
+        .settle(resource.instance, Vec::from(settled).into())
+        .await
+        .unwrap();
+    let purge = async |delivered, undelivered, limit| {
+        let before = Horizon {
+            delivered: at(delivered),
+            undelivered: at(undelivered),
+        };
+        store.purge(before, limit).await.unwrap()
+    };
+    assert_eq!(purge(5, 0, 1).await, 1);
+    assert_eq!(purge(5, 0, 2).await, 1);
+    assert_eq!(purge(5, 0, 2).await, 0);
+    assert!(store.find_notification(number).await.unwrap().is_empty());
     let kept = store.notifications(resource.instance, None, 9).await.unwrap();
-    assert_eq!(names(&kept), ["e", "b"]);
-    assert_eq!(names(&store.outbox(resource.instance, 9).await.unwrap()), ["b"]);
+    assert_eq!(
+        names(&kept),
+        ["e", "c", "b"],
+        "what was never delivered is kept for longer"
+    );
+    assert_eq!(purge(5, 5, 9).await, 1);
+    let kept = store.notifications(resource.instance, None, 9).await.unwrap();
+    assert_eq!(names(&kept), ["e", "b"], "what is alive is kept");
 }
 
 pub(super) async fn settling_what_is_gone_is_no_error(store: Given) {
     let resource = create(&*store, "t").await;
     let id = OutboxId { batch: 77, index: 3 };
-    let unknown = settlement(&resource, id, DeliveryStatus::Retry, Some(at(1)));
-    store.settle(vec![unknown]).await.unwrap();
+    let unknown = settlement(id, DeliveryStatus::Retry, Some(at(1)));
+    store.settle(resource.instance, vec![unknown].into()).await.unwrap();
     assert_eq!(store.next_delivery(at(0)).await.unwrap(), None);
     assert!(
         store

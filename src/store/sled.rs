@@ -18,18 +18,21 @@ use self::transaction::Transaction;
 use self::writer::{Message, Pending, Writer};
 use super::Error;
 use crate::domain::audit::{AuditEntry, AuditPage, AuditQuery};
-use crate::domain::delivery::{OutboxId, Outgoing};
+use crate::domain::delivery::{AttemptRow, OutboxId, Outgoing};
+use crate::domain::endpoint::Endpoint;
+use crate::domain::event::Notification;
 use crate::domain::generation::Generations;
 use crate::domain::id::{InstanceId, ResourceKey};
 use crate::domain::instance::Instance;
 use crate::domain::poll::ResourceState;
 use crate::domain::record::Fingerprint;
 use crate::domain::time::Timestamp;
-use crate::ports::{Durability, PageCommit, Settlement, Skip, Store, StoreError, Stored};
+use crate::ports::{Durability, Horizon, PageCommit, Settled, Skip, Store, StoreError, Stored};
 
 mod audit;
 mod batches;
 mod codec;
+mod couriers;
 mod database;
 mod elements;
 mod fingerprints;
@@ -358,20 +361,55 @@ impl Store for SledStore {
     }
 
     fn due_deliveries(&self, now: Timestamp, busy: HashSet<InstanceId>, limit: usize) -> Stored<Vec<InstanceId>> {
-        self.read(move |tree| outbox::due(tree, now, &busy, limit))
+        self.read(move |tree| couriers::due(tree, now, &busy, limit))
     }
 
     fn next_delivery(&self, after: Timestamp) -> Stored<Option<Timestamp>> {
-        self.read(move |tree| outbox::next_due(tree, after))
+        self.read(move |tree| couriers::next(tree, after))
     }
 
     fn outbox(&self, id: InstanceId, limit: usize) -> Stored<Vec<Outgoing>> {
         self.read(move |tree| outbox::alive(tree, id, limit))
     }
 
-    fn settle(&self, settlements: Vec<Settlement>) -> Stored<()> {
+    fn calls(&self, id: InstanceId) -> Stored<u64> {
+        self.read(move |tree| couriers::calls(tree, id))
+    }
+
+    fn rest(&self, id: InstanceId, calls: u64, wake: Option<Timestamp>) -> Stored<bool> {
+        // A courier that wakes once more finds the same.
+        self.write(Durability::Lazy, 0, move |transaction| {
+            couriers::rest(transaction, id, calls, wake)
+        })
+    }
+
+    fn settle(&self, id: InstanceId, settled: Settled) -> Stored<()> {
         self.write(Durability::Synced, 0, move |transaction| {
-            outbox::settle(transaction, settlements)
+            outbox::settle(transaction, id, settled)
+        })
+    }
+
+    fn find_notification(&self, number: u64) -> Stored<Vec<(InstanceId, Outgoing)>> {
+        self.read(move |tree| outbox::find(tree, number))
+    }
+
+    fn attempts(&self, id: InstanceId, notification: OutboxId) -> Stored<Vec<AttemptRow>> {
+        self.read(move |tree| outbox::attempts(tree, id, notification))
+    }
+
+    fn endpoint(&self, id: InstanceId) -> Stored<Endpoint> {
+        self.read(move |tree| couriers::endpoint(tree, id))
+    }
+
+    fn put_endpoint(&self, id: InstanceId, endpoint: Endpoint) -> Stored<()> {
+        self.write(Durability::Synced, 0, move |transaction| {
+            couriers::put(transaction, id, &endpoint)
+        })
+    }
+
+    fn tell_operator(&self, notifications: Vec<Notification>) -> Stored<()> {
+        self.write(Durability::Synced, 0, move |transaction| {
+            outbox::add(transaction, InstanceId::OPERATOR, &notifications, true)
         })
     }
 
@@ -379,10 +417,10 @@ impl Store for SledStore {
         self.read(move |tree| outbox::newest(tree, id, before, limit))
     }
 
-    fn purge(&self, time: Timestamp, limit: usize) -> Stored<usize> {
+    fn purge(&self, before: Horizon, limit: usize) -> Stored<usize> {
         // A batch that comes back after a crash is purged again.
         self.write(Durability::Lazy, 0, move |transaction| {
-            outbox::purge(transaction, time, limit)
+            outbox::purge(transaction, before, limit)
         })
     }
 

@@ -59,12 +59,11 @@ async fn a_name_that_is_rebound_is_judged_on_the_address_that_is_dialled() {
     let outbound = Outbound::with_lookup(options, Arc::new(SystemClock), lookup).unwrap();
     let post = || Post {
         url: format!("http://rebind.test:{port}/"),
-        headers: vec![],
-        body: Bytes::from_static(b"{}"),
+        ..notification(SocketAddr::from(([127, 0, 0, 1], port)), "")
     };
     assert_eq!(outbound.post(post()).await.unwrap().status, 200);
     for _ in 0..2 {
-        let reason = outbound.post(post()).await.unwrap_err();
+        let reason = outbound.post(post()).await.unwrap_err().reason;
         assert!(
             reason.starts_with("blocked_address: rebind.test is 127.0.0.2"),
             "{reason}"
@@ -96,7 +95,8 @@ async fn an_ipv4_address_in_ipv6_clothes_is_judged_as_what_it_is() {
                 ..notification(address, "")
             })
             .await
-            .unwrap_err();
+            .unwrap_err()
+            .reason;
         for reason in [vendor, callback] {
             assert!(reason.starts_with("blocked_address: "), "{host}: {reason}");
         }
@@ -150,7 +150,8 @@ async fn a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_sen
                 ..notification(address, "")
             })
             .await
-            .unwrap_err();
+            .unwrap_err()
+            .reason;
         for reason in [vendor, callback] {
             assert!(reason.starts_with(&format!("tls: {host}: ")), "{reason}");
             assert!(reason.contains("certificate"), "{reason}");
@@ -171,7 +172,7 @@ async fn a_server_that_knows_no_tls_1_2_is_not_talked_down_to() {
         url,
         ..notification(address, "")
     };
-    let reason = outbound(options()).post(post).await.unwrap_err();
+    let reason = outbound(options()).post(post).await.unwrap_err().reason;
     assert!(reason.starts_with("tls: 127.0.0.1: "), "{reason}");
     assert!(reason.contains("ServerDoesNotSupportTls12Or13"), "{reason}");
     assert_eq!(
@@ -206,7 +207,7 @@ async fn where_https_is_required_nothing_is_sent_in_the_clear() {
         ..options()
     });
     let vendor = failure(&send(&outbound, address, "/").await);
-    let callback = outbound.post(notification(address, "/")).await.unwrap_err();
+    let callback = outbound.post(notification(address, "/")).await.unwrap_err().reason;
     for reason in [vendor, callback] {
         assert!(reason.starts_with("not_encrypted: 127.0.0.1"), "{reason}");
     }

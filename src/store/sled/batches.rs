@@ -4,11 +4,11 @@
 use bytes::Bytes;
 
 use super::codec::{Malformed, Reader, put_bytes, put_i64, put_varint};
-use crate::domain::delivery::{Attempt, Delivery, DeliveryStatus};
-use crate::domain::event::{Change, Event, Notification};
+use crate::domain::delivery::{Attempt, DeadReason, Delivery, DeliveryStatus};
+use crate::domain::event::{Change, Event, Format, Notification};
 use crate::domain::time::Timestamp;
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// Notifications of a commit share a batch up to this much: fewer batches are less to settle, larger ones more to write for
 /// each notification that is settled alone.
@@ -48,6 +48,10 @@ fn packed<'a>(notifications: &'a [Notification], items: &[u8]) -> Packed<'a> {
     Packed { notifications, value }
 }
 
+const HAS_BEFORE: u8 = 1;
+const HAS_AFTER: u8 = 2;
+const HAS_FIELDS: u8 = 4;
+
 fn put_notification(out: &mut Vec<u8>, notification: &Notification) {
     out.reserve(notification.body.len() + 128 + 128 * notification.events.len());
     put_bytes(out, notification.id.as_bytes());
@@ -64,7 +68,21 @@ fn put_notification(out: &mut Vec<u8>, notification: &Notification) {
         });
         put_bytes(out, event.record.as_bytes());
         put_i64(out, event.date.as_ms());
+        out.push(flag(HAS_BEFORE, &event.before) | flag(HAS_AFTER, &event.after) | flag(HAS_FIELDS, &event.fields));
+        for digest in [event.before, event.after].into_iter().flatten() {
+            out.extend_from_slice(&digest.to_be_bytes());
+        }
+        if let Some(fields) = &event.fields {
+            put_varint(out, fields.len() as u64);
+            fields.iter().for_each(|field| put_bytes(out, field.as_bytes()));
+        }
     }
+    out.push(match notification.format {
+        Format::Elements => 0,
+        Format::Cloudevents => 1,
+        Format::CloudeventsBatch => 2,
+        Format::Standard => 3,
+    });
     put_bytes(out, &notification.body);
 }
 
@@ -83,18 +101,26 @@ fn read_notification(reader: &mut Reader<'_>) -> Result<Notification, Malformed>
     let created = Timestamp::from_ms(reader.i64()?);
     let count = reader.count()?;
     let events = (0..count).map(|_| read_event(reader)).collect::<Result<_, _>>()?;
+    let format = match reader.byte()? {
+        0 => Format::Elements,
+        1 => Format::Cloudevents,
+        2 => Format::CloudeventsBatch,
+        3 => Format::Standard,
+        _ => return Err(Malformed("an unknown format of a notification")),
+    };
     let body = Bytes::copy_from_slice(reader.bytes()?);
     Ok(Notification {
         id,
         resource,
         created,
         events,
+        format,
         body,
     })
 }
 
 fn read_event(reader: &mut Reader<'_>) -> Result<Event, Malformed> {
-    Ok(Event {
+    let mut event = Event {
         id: reader.text()?.to_owned(),
         sequence: reader.varint()?,
         change: match reader.byte()? {
@@ -105,7 +131,23 @@ fn read_event(reader: &mut Reader<'_>) -> Result<Event, Malformed> {
         },
         record: reader.text()?.to_owned(),
         date: Timestamp::from_ms(reader.i64()?),
-    })
+        before: None,
+        after: None,
+        fields: None,
+    };
+    let flags = reader.byte()?;
+    if flags & HAS_BEFORE != 0 {
+        event.before = Some(u128::from_be_bytes(reader.array()?));
+    }
+    if flags & HAS_AFTER != 0 {
+        event.after = Some(u128::from_be_bytes(reader.array()?));
+    }
+    if flags & HAS_FIELDS != 0 {
+        let count = reader.count()?;
+        let fields = (0..count).map(|_| Ok(reader.text()?.to_owned()));
+        event.fields = Some(fields.collect::<Result<_, Malformed>>()?);
+    }
+    Ok(event)
 }
 
 /// What became of the notifications of one batch, in their order.
@@ -114,6 +156,8 @@ pub(super) struct Deliveries {
     /// When the batch was made.
     pub(super) created: Timestamp,
     pub(super) each: Vec<Delivery>,
+    /// Numbers of the notifications, by which they are found.
+    pub(super) numbers: Vec<u64>,
 }
 
 impl Deliveries {
@@ -126,17 +170,13 @@ impl Deliveries {
         };
         let each = notifications
             .iter()
-            .map(|notification| Delivery {
-                status,
-                attempts: 0,
-                due: deliver.then_some(notification.created),
-                last: None,
-            })
+            .map(|notification| Delivery::new(status, deliver.then_some(notification.created)))
             .collect();
         let created = notifications.iter().map(|notification| notification.created).max();
         Self {
             created: created.unwrap_or(Timestamp::EPOCH),
             each,
+            numbers: notifications.iter().map(Notification::number).collect(),
         }
     }
 
@@ -145,10 +185,10 @@ impl Deliveries {
         self.each.iter().any(|delivery| delivery.status.is_alive())
     }
 
-    /// When those that are alive are due.
-    pub(super) fn due(&self) -> impl Iterator<Item = Timestamp> {
-        let alive = self.each.iter().filter(|delivery| delivery.status.is_alive());
-        alive.filter_map(|delivery| delivery.due)
+    /// Was each of them delivered?
+    pub(super) fn all_delivered(&self) -> bool {
+        let delivered = |delivery: &Delivery| delivery.status == DeliveryStatus::Delivered;
+        self.each.iter().all(delivered)
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
@@ -156,6 +196,9 @@ impl Deliveries {
         put_i64(&mut out, self.created.as_ms());
         put_varint(&mut out, self.each.len() as u64);
         self.each.iter().for_each(|delivery| put_delivery(&mut out, delivery));
+        for number in &self.numbers {
+            out.extend_from_slice(&number.to_be_bytes());
+        }
         out
     }
 
@@ -166,13 +209,17 @@ impl Deliveries {
         let each = (0..count)
             .map(|_| read_delivery(&mut reader))
             .collect::<Result<_, _>>()?;
+        let numbers = (0..count).map(|_| Ok(u64::from_be_bytes(reader.array()?)));
+        let numbers = numbers.collect::<Result<_, Malformed>>()?;
         reader.end()?;
-        Ok(Self { created, each })
+        Ok(Self { created, each, numbers })
     }
 }
 
 const HAS_DUE: u8 = 1;
 const HAS_LAST: u8 = 2;
+const HAS_DEAD: u8 = 4;
+const HAS_BEFORE_REDRIVE: u8 = 8;
 const HAS_STATUS: u8 = 1;
 const HAS_ERROR: u8 = 2;
 
@@ -185,7 +232,13 @@ fn put_delivery(out: &mut Vec<u8>, delivery: &Delivery) {
         DeliveryStatus::Dead => 4,
     });
     put_varint(out, u64::from(delivery.attempts));
-    out.push(flag(HAS_DUE, &delivery.due) | flag(HAS_LAST, &delivery.last));
+    let before = Some(delivery.attempts_before).filter(|before| *before > 0);
+    out.push(
+        flag(HAS_DUE, &delivery.due)
+            | flag(HAS_LAST, &delivery.last)
+            | flag(HAS_DEAD, &delivery.dead)
+            | flag(HAS_BEFORE_REDRIVE, &before),
+    );
     if let Some(due) = delivery.due {
         put_i64(out, due.as_ms());
     }
@@ -199,6 +252,19 @@ fn put_delivery(out: &mut Vec<u8>, delivery: &Delivery) {
         if let Some(error) = &last.error {
             put_bytes(out, error.as_bytes());
         }
+    }
+    if let Some(dead) = delivery.dead {
+        out.push(match dead {
+            DeadReason::Exhausted => 0,
+            DeadReason::TooLarge => 1,
+            DeadReason::FormatRefused => 2,
+            DeadReason::Aborted => 3,
+            DeadReason::Queued => 4,
+            DeadReason::Expired => 5,
+        });
+    }
+    if let Some(before) = before {
+        put_varint(out, u64::from(before));
     }
 }
 
@@ -227,11 +293,35 @@ fn read_delivery(reader: &mut Reader<'_>) -> Result<Delivery, Malformed> {
     } else {
         None
     };
+    let dead = if flags & HAS_DEAD != 0 {
+        Some(read_dead(reader)?)
+    } else {
+        None
+    };
+    let attempts_before = if flags & HAS_BEFORE_REDRIVE != 0 {
+        reader.varint_u32()?
+    } else {
+        0
+    };
     Ok(Delivery {
         status,
         attempts,
         due,
         last,
+        dead,
+        attempts_before,
+    })
+}
+
+fn read_dead(reader: &mut Reader<'_>) -> Result<DeadReason, Malformed> {
+    Ok(match reader.byte()? {
+        0 => DeadReason::Exhausted,
+        1 => DeadReason::TooLarge,
+        2 => DeadReason::FormatRefused,
+        3 => DeadReason::Aborted,
+        4 => DeadReason::Queued,
+        5 => DeadReason::Expired,
+        _ => return Err(Malformed("an unknown reason of a dead letter")),
     })
 }
 
@@ -269,12 +359,21 @@ mod tests {
             change: [Change::Created, Change::Updated, Change::Deleted][sequence as usize % 3],
             record: format!("{number}"),
             date: Timestamp::from_ms(-5),
+            before: (sequence > 0).then_some(u128::from(sequence)),
+            after: (sequence < 2).then_some(u128::MAX),
+            fields: (sequence == 1).then(|| vec!["name".into(), "phone".into()]),
         };
         Notification {
             id: format!("msg_{number}"),
             resource: "accounts".into(),
             created: Timestamp::from_ms(1_700_000_000_000 + number.cast_signed()),
             events: (0..number % 4).map(event).collect(),
+            format: [
+                Format::Elements,
+                Format::Cloudevents,
+                Format::CloudeventsBatch,
+                Format::Standard,
+            ][number as usize % 4],
             body: vec![b'x'; body_bytes].into(),
         }
     }
@@ -321,6 +420,8 @@ mod tests {
             attempts: 300,
             due: due.map(Timestamp::from_ms),
             last,
+            dead: (status == DeliveryStatus::Dead).then_some(DeadReason::Expired),
+            attempts_before: u32::from(due == Some(8)),
         };
         let deliveries = Deliveries {
             created: Timestamp::from_ms(5),
@@ -331,10 +432,10 @@ mod tests {
                 delivery(DeliveryStatus::Delivered, Some(1), Some(attempt(Some(200), None))),
                 delivery(DeliveryStatus::Dead, None, Some(attempt(None, Some("no route")))),
             ],
+            numbers: vec![1, u64::MAX, 0, 4, 5],
         };
         assert_eq!(Deliveries::decode(&deliveries.encode()).unwrap(), deliveries);
-        assert_eq!(deliveries.due().collect::<Vec<_>>(), [9, 8].map(Timestamp::from_ms));
-        assert!(deliveries.alive());
+        assert!(deliveries.alive() && !deliveries.all_delivered());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use ::sled::{IVec, Tree};
 use super::keys::{self, ALL_RESOURCES, Kind, ResourceNumber, corrupt};
 use super::rows::{self, RowHead};
 use super::transaction::Transaction;
-use super::transient;
+use super::{couriers, transient};
 use crate::domain::id::{InstanceId, ResourceKey};
 use crate::domain::instance::Instance;
 use crate::domain::poll::ResourceState;
@@ -73,7 +73,8 @@ pub(super) fn update(
         };
         put_row(transaction, instance.id, &name, resource, before, &state)?;
     }
-    Ok(())
+    // Its courier may have rested because of what is changed now.
+    couriers::call_if_alive(transaction, instance.id, instance.updated)
 }
 
 /// Takes the instance out of everybody's sight. What it leaves behind is removed piece by piece; see `removal`.
@@ -88,6 +89,7 @@ pub(super) fn delete(transaction: &mut Transaction<'_>, id: InstanceId) -> Resul
     }
     transaction.remove(key);
     transaction.remove(keys::of(Kind::Memo, id));
+    couriers::remove(transaction, id)?;
     for row in transaction.tree().scan_prefix(keys::of(Kind::Row, id)) {
         let (key, value) = row.map_err(transient)?;
         let head = rows::decode_row_head(&key, &value)?;
@@ -160,7 +162,7 @@ pub(super) fn row_head(tree: &Tree, instance: InstanceId, name: &str) -> Result<
 }
 
 pub(super) fn exists(tree: &Tree, id: InstanceId) -> Result<bool, StoreError> {
-    tree.contains_key(keys::of(Kind::Instance, id)).map_err(transient)
+    Ok(id == InstanceId::OPERATOR || tree.contains_key(keys::of(Kind::Instance, id)).map_err(transient)?)
 }
 
 pub(super) fn instance(tree: &Tree, id: InstanceId) -> Result<Option<Instance>, StoreError> {

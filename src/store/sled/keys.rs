@@ -31,14 +31,25 @@ pub(super) enum Kind {
     Alive = 0x09,
     /// instance, batch -> deliveries of a batch with none alive.
     Settled = 0x0a,
-    /// due, instance, batch -> nothing.
-    DueDelivery = 0x0b,
+    // 0x0b was: due, instance, batch -> nothing.
     /// created, instance, batch -> nothing. Settled batches alone, so that purging meets no other.
     Purgeable = 0x0c,
     /// instance, resource (0: all of the instance) -> nothing. Its keys are being removed.
     Orphan = 0x0d,
     /// key of an element -> its components.
     Element = 0x0e,
+    /// instance -> when its courier is to wake.
+    Wake = 0x14,
+    /// wake, instance -> nothing.
+    DueCourier = 0x15,
+    /// instance -> its endpoint.
+    Endpoint = 0x16,
+    /// instance, batch, index, number -> an attempt.
+    Attempt = 0x17,
+    /// number of a notification, batch -> instance, index.
+    Number = 0x18,
+    /// created, instance, batch -> nothing. Settled batches with something that was never delivered.
+    PurgeableLater = 0x19,
     /// time, number -> an entry of the audit log.
     Audit = 0x20,
 }
@@ -57,10 +68,15 @@ impl Kind {
             Some(0x08) => "notification batch",
             Some(0x09) => "alive deliveries",
             Some(0x0a) => "settled deliveries",
-            Some(0x0b) => "due delivery",
             Some(0x0c) => "purgeable batch",
             Some(0x0d) => "orphan",
             Some(0x0e) => "element",
+            Some(0x14) => "wake time",
+            Some(0x15) => "due courier",
+            Some(0x16) => "endpoint",
+            Some(0x17) => "attempt",
+            Some(0x18) => "number of a notification",
+            Some(0x19) => "batch purgeable later",
             Some(0x20) => "audit entry",
             _ => "unknown key",
         }
@@ -143,7 +159,51 @@ pub(super) fn piece(instance: InstanceId, batch: u64, place: u32) -> Vec<u8> {
     )
 }
 
-/// `kind` is one of `DueDelivery` and `Purgeable`.
+/// Start of the attempts of a notification; with `number` the key of one.
+pub(super) fn attempts(instance: InstanceId, batch: u64, index: u32) -> Vec<u8> {
+    key(
+        Kind::Attempt,
+        &[&instance.0.to_be_bytes(), &batch.to_be_bytes(), &index.to_be_bytes()],
+    )
+}
+
+pub(super) fn attempt(instance: InstanceId, batch: u64, index: u32, number: u32) -> Vec<u8> {
+    let mut key = attempts(instance, batch, index);
+    key.extend_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// Start of the keys of all notifications with this number: nearly always one.
+pub(super) fn numbers(number: u64) -> Vec<u8> {
+    key(Kind::Number, &[&number.to_be_bytes()])
+}
+
+pub(super) fn number(number: u64, batch: u64) -> Vec<u8> {
+    key(Kind::Number, &[&number.to_be_bytes(), &batch.to_be_bytes()])
+}
+
+/// The batch in a key that `number` makes.
+pub(super) fn parse_number(key: &[u8]) -> Result<u64, StoreError> {
+    let mut reader = parts(key);
+    let mut read = || {
+        reader.array::<8>()?;
+        Ok(u64::from_be_bytes(reader.array()?))
+    };
+    read().map_err(|error: Malformed| corrupt(key, error))
+}
+
+pub(super) fn due_courier(wake: Timestamp, instance: InstanceId) -> Vec<u8> {
+    key(Kind::DueCourier, &[&time(wake), &instance.0.to_be_bytes()])
+}
+
+/// Of the keys that `due_courier` makes.
+pub(super) fn parse_due_courier(key: &[u8]) -> Result<(Timestamp, InstanceId), StoreError> {
+    let mut reader = parts(key);
+    let mut read = || Ok((time_of(reader.array()?), instance_of(&mut reader)?));
+    read().map_err(|error: Malformed| corrupt(key, error))
+}
+
+/// `kind` is one of `Purgeable` and `PurgeableLater`.
 pub(super) fn timed_batch(kind: Kind, at: Timestamp, instance: InstanceId, batch: u64) -> Vec<u8> {
     key(kind, &[&time(at), &instance.0.to_be_bytes(), &batch.to_be_bytes()])
 }
@@ -261,7 +321,7 @@ mod tests {
         let times = [i64::MIN, -86_400_000, -1, 0, 1, 255, 256, 1_700_000_000_000, i64::MAX];
         let keys: Vec<_> = times
             .iter()
-            .map(|ms| timed_batch(Kind::DueDelivery, Timestamp::from_ms(*ms), A, 3))
+            .map(|ms| timed_batch(Kind::Purgeable, Timestamp::from_ms(*ms), A, 3))
             .collect();
         assert!(keys.is_sorted());
         for (key, ms) in keys.iter().zip(times) {

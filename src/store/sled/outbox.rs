@@ -1,35 +1,43 @@
 //! Batches of notifications in the tree: added by a commit, read, settled, purged.
 //! Decides nothing about deliveries: each is written as it was settled.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::BTreeMap;
 
 use ::sled::Tree;
 
 use super::batches::{Deliveries, pack, unpack};
-use super::codec::Malformed;
+use super::codec::{Malformed, Reader};
 use super::database::VALUE_BYTES_MAX;
 use super::keys::{self, Kind, corrupt};
 use super::transaction::Transaction;
-use super::{instances, transient};
-use crate::domain::delivery::{OutboxId, Outgoing};
+use super::{couriers, instances, rows, transient};
+use crate::domain::delivery::{AttemptRow, OutboxId, Outgoing};
 use crate::domain::event::Notification;
 use crate::domain::id::InstanceId;
 use crate::domain::time::Timestamp;
-use crate::ports::{Settlement, StoreError};
+use crate::ports::{Horizon, Settled, Settlement, StoreError};
 
 pub(super) fn add(
     transaction: &mut Transaction<'_>,
     instance: InstanceId,
     notifications: &[Notification],
     deliver: bool,
-) {
+) -> Result<(), StoreError> {
     for packed in pack(notifications) {
         let batch = transaction.next_batch();
         for (place, piece) in (0..).zip(packed.value.chunks(VALUE_BYTES_MAX)) {
             transaction.put(keys::piece(instance, batch, place), piece);
         }
         let deliveries = Deliveries::new(packed.notifications, deliver);
+        for (index, number) in (0_u32..).zip(&deliveries.numbers) {
+            let place = [&instance.0.to_be_bytes()[..], &index.to_be_bytes()].concat();
+            transaction.put(keys::number(*number, batch), place);
+        }
         put_deliveries(transaction, instance, batch, None, &deliveries);
+    }
+    match notifications.iter().map(|notification| notification.created).min() {
+        Some(first) if deliver => couriers::call(transaction, instance, first),
+        _ => Ok(()),
     }
 }
 
@@ -42,20 +50,23 @@ fn put_deliveries(
     deliveries: &Deliveries,
 ) {
     let state = state_key(instance, batch, deliveries);
-    let mut times = time_keys(instance, batch, deliveries);
+    let purge = purge_key(instance, batch, deliveries);
+    let purge_before = before.and_then(|before| purge_key(instance, batch, before));
     if let Some(before) = before {
         let state_before = state_key(instance, batch, before);
         if state_before != state {
             transaction.remove(state_before);
         }
-        for key in time_keys(instance, batch, before) {
-            if !times.remove(&key) {
-                transaction.remove(key);
-            }
+    }
+    if purge != purge_before {
+        if let Some(before) = purge_before {
+            transaction.remove(before);
+        }
+        if let Some(purge) = purge {
+            transaction.put(purge, &[]);
         }
     }
     transaction.put(state, deliveries.encode());
-    times.into_iter().for_each(|key| transaction.put(key, &[]));
 }
 
 /// The key of the deliveries themselves.
@@ -64,16 +75,15 @@ fn state_key(instance: InstanceId, batch: u64, deliveries: &Deliveries) -> Vec<u
     keys::batch(kind, instance, batch)
 }
 
-/// The keys that find the batch in time: one for each time that something in it is due, or one for purging.
-fn time_keys(instance: InstanceId, batch: u64, deliveries: &Deliveries) -> BTreeSet<Vec<u8>> {
-    if deliveries.alive() {
-        let due = deliveries.due();
-        due.map(|due| keys::timed_batch(Kind::DueDelivery, due, instance, batch))
-            .collect()
+/// The key by which a batch is found when it is old; none while something in it is alive.
+fn purge_key(instance: InstanceId, batch: u64, deliveries: &Deliveries) -> Option<Vec<u8>> {
+    let kind = if deliveries.all_delivered() {
+        Kind::Purgeable
     } else {
-        let created = deliveries.created;
-        BTreeSet::from([keys::timed_batch(Kind::Purgeable, created, instance, batch)])
-    }
+        Kind::PurgeableLater
+    };
+    let key = || keys::timed_batch(kind, deliveries.created, instance, batch);
+    (!deliveries.alive()).then(key)
 }
 
 /// Removes the keys beside `Batch` itself that one batch has.
@@ -84,8 +94,12 @@ pub(super) fn remove_deliveries(
     deliveries: &Deliveries,
 ) {
     transaction.remove(state_key(instance, batch, deliveries));
-    let times = time_keys(instance, batch, deliveries);
-    times.into_iter().for_each(|key| transaction.remove(key));
+    if let Some(key) = purge_key(instance, batch, deliveries) {
+        transaction.remove(key);
+    }
+    for number in &deliveries.numbers {
+        transaction.remove(keys::number(*number, batch));
+    }
 }
 
 fn read_deliveries(
@@ -111,19 +125,30 @@ pub(super) fn decode_deliveries(key: &[u8], value: &[u8]) -> Result<Deliveries, 
 }
 
 /// Settlements of what is gone meanwhile are ignored.
-pub(super) fn settle(transaction: &mut Transaction<'_>, settlements: Vec<Settlement>) -> Result<(), StoreError> {
-    let mut batches: BTreeMap<(InstanceId, u64), Vec<Settlement>> = BTreeMap::new();
-    for settlement in settlements {
-        let batch = (settlement.instance, settlement.id.batch);
-        batches.entry(batch).or_default().push(settlement);
+pub(super) fn settle(
+    transaction: &mut Transaction<'_>,
+    instance: InstanceId,
+    settled: Settled,
+) -> Result<(), StoreError> {
+    if !instances::exists(transaction.tree(), instance)? {
+        return Ok(());
     }
-    for ((instance, batch), settlements) in batches {
+    if let Some(endpoint) = settled.endpoint
+        && couriers::put_own(transaction, instance, &endpoint)?
+    {
+        add(transaction, InstanceId::OPERATOR, &settled.told, true)?;
+    }
+    if let Some(at) = settled.call {
+        couriers::call(transaction, instance, at)?;
+    }
+    let mut batches: BTreeMap<u64, Vec<Settlement>> = BTreeMap::new();
+    for settlement in settled.settlements {
+        batches.entry(settlement.id.batch).or_default().push(settlement);
+    }
+    for (batch, settlements) in batches {
         // One batch settled without another is no harm: each notification stands for itself.
         if transaction.is_long() {
             transaction.apply()?;
-        }
-        if !instances::exists(transaction.tree(), instance)? {
-            continue;
         }
         let Some(before) = deliveries_of(transaction.tree(), instance, batch)? else {
             continue;
@@ -136,27 +161,46 @@ pub(super) fn settle(transaction: &mut Transaction<'_>, settlements: Vec<Settlem
                 StoreError::Corrupt(format!("batch {batch} has no notification {place}, but {count}"))
             })?;
             *delivery = settlement.delivery;
+            if let Some(attempt) = &settlement.attempt {
+                let key = keys::attempt(instance, batch, settlement.id.index, attempt.number);
+                transaction.put(key, rows::encode_attempt(attempt)?);
+            }
         }
         put_deliveries(transaction, instance, batch, Some(&before), &deliveries);
     }
     Ok(())
 }
 
-/// Drops settled batches that were made before `time`, `limit` at most.
-pub(super) fn purge(transaction: &mut Transaction<'_>, time: Timestamp, limit: usize) -> Result<usize, StoreError> {
-    let range = keys::all(Kind::Purgeable)..keys::time_start(Kind::Purgeable, time);
+/// Drops settled batches that were made before the horizon, `limit` at most.
+pub(super) fn purge(transaction: &mut Transaction<'_>, before: Horizon, limit: usize) -> Result<usize, StoreError> {
+    let delivered = purge_kind(transaction, Kind::Purgeable, before.delivered, limit)?;
+    let undelivered = purge_kind(transaction, Kind::PurgeableLater, before.undelivered, limit - delivered)?;
+    Ok(delivered + undelivered)
+}
+
+fn purge_kind(
+    transaction: &mut Transaction<'_>,
+    kind: Kind,
+    time: Timestamp,
+    limit: usize,
+) -> Result<usize, StoreError> {
+    let range = keys::all(kind)..keys::time_start(kind, time);
     let mut count = 0;
     for entry in transaction.tree().range(range).take(limit) {
         let (key, _) = entry.map_err(transient)?;
         let (_, instance, batch) = keys::parse_timed_batch(&key)?;
         transaction.remove(key);
-        transaction.remove(keys::batch(Kind::Settled, instance, batch));
-        for piece in transaction
-            .tree()
-            .scan_prefix(keys::batch(Kind::Batch, instance, batch))
-            .keys()
-        {
-            transaction.remove(piece.map_err(transient)?);
+        if let Some(deliveries) = read_deliveries(transaction.tree(), Kind::Settled, instance, batch)? {
+            remove_deliveries(transaction, instance, batch, &deliveries);
+        }
+        for kind in [Kind::Batch, Kind::Attempt] {
+            for piece in transaction
+                .tree()
+                .scan_prefix(keys::batch(kind, instance, batch))
+                .keys()
+            {
+                transaction.remove(piece.map_err(transient)?);
+            }
         }
         count += 1;
         if transaction.is_long() {
@@ -164,6 +208,44 @@ pub(super) fn purge(transaction: &mut Transaction<'_>, time: Timestamp, limit: u
         }
     }
     Ok(count)
+}
+
+/// The notifications with a number: nearly always one or none.
+pub(super) fn find(tree: &Tree, number: u64) -> Result<Vec<(InstanceId, Outgoing)>, StoreError> {
+    let mut found = Vec::new();
+    for entry in tree.scan_prefix(keys::numbers(number)) {
+        let (key, value) = entry.map_err(transient)?;
+        let batch = keys::parse_number(&key)?;
+        let (instance, index) = parse_place(&value).map_err(|error| corrupt(&key, error))?;
+        if !instances::exists(tree, instance)? {
+            continue;
+        }
+        let Some(deliveries) = deliveries_of(tree, instance, batch)? else {
+            continue;
+        };
+        let mut joined = join(tree, instance, batch, deliveries)?.into_iter();
+        found.extend(joined.nth(index as usize).map(|outgoing| (instance, outgoing)));
+    }
+    Ok(found)
+}
+
+fn parse_place(value: &[u8]) -> Result<(InstanceId, u32), Malformed> {
+    let mut reader = Reader::new(value);
+    let instance = InstanceId(u64::from_be_bytes(reader.array()?));
+    Ok((instance, u32::from_be_bytes(reader.array()?)))
+}
+
+/// Of one notification, the oldest first.
+pub(super) fn attempts(tree: &Tree, instance: InstanceId, id: OutboxId) -> Result<Vec<AttemptRow>, StoreError> {
+    if !instances::exists(tree, instance)? {
+        return Ok(Vec::new());
+    }
+    let rows = tree.scan_prefix(keys::attempts(instance, id.batch, id.index));
+    rows.map(|entry| {
+        let (key, value) = entry.map_err(transient)?;
+        rows::decode_attempt(&key, &value)
+    })
+    .collect()
 }
 
 /// Alive ones, the oldest first, whole batches until `limit` is reached.
@@ -249,49 +331,4 @@ fn join(tree: &Tree, instance: InstanceId, batch: u64, deliveries: Deliveries) -
             delivery,
         })
         .collect())
-}
-
-/// Instances with something due at or before `now`, the longest waiting first.
-pub(super) fn due(
-    tree: &Tree,
-    now: Timestamp,
-    busy: &HashSet<InstanceId>,
-    limit: usize,
-) -> Result<Vec<InstanceId>, StoreError> {
-    let mut instances: Vec<InstanceId> = Vec::new();
-    let mut gone: Vec<InstanceId> = Vec::new();
-    for entry in tree.range(keys::all(Kind::DueDelivery)..keys::time_end(Kind::DueDelivery, now)) {
-        if instances.len() == limit {
-            break;
-        }
-        let (key, _) = entry.map_err(transient)?;
-        let (_, instance, _) = keys::parse_timed_batch(&key)?;
-        if busy.contains(&instance) || instances.contains(&instance) || gone.contains(&instance) {
-            continue;
-        }
-        // A deleted instance's keys are removed piece by piece.
-        if instances::exists(tree, instance)? {
-            instances.push(instance);
-        } else {
-            gone.push(instance);
-        }
-    }
-    Ok(instances)
-}
-
-/// The earliest due time later than `after`.
-pub(super) fn next_due(tree: &Tree, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-    let mut gone = None;
-    for entry in tree.range(keys::time_end(Kind::DueDelivery, after)..keys::end(Kind::DueDelivery)) {
-        let (key, _) = entry.map_err(transient)?;
-        let (due, instance, _) = keys::parse_timed_batch(&key)?;
-        if gone == Some(instance) {
-            continue;
-        }
-        if instances::exists(tree, instance)? {
-            return Ok(Some(due));
-        }
-        gone = Some(instance);
-    }
-    Ok(None)
 }

@@ -36,8 +36,7 @@ pub(super) fn commit(transaction: &mut Transaction<'_>, page: &PageCommit) -> Re
         let plan = fingerprints::plan(transaction.tree(), &leaves, &page.fingerprints)?;
         transaction.put_leaves(leaves, plan);
     }
-    outbox::add(transaction, *instance, &page.notifications, page.deliver);
-    Ok(())
+    outbox::add(transaction, *instance, &page.notifications, page.deliver)
 }
 
 /// In the order of `ids`. A resource that is gone remembers nothing.

@@ -43,6 +43,7 @@ fn remove_leaves(
 fn remove_instance(transaction: &mut Transaction<'_>, instance: InstanceId) -> Result<(), StoreError> {
     remove_keys(transaction, keys::of(Kind::Leaf, instance))?;
     remove_keys(transaction, keys::of(Kind::Batch, instance))?;
+    remove_keys(transaction, keys::of(Kind::Attempt, instance))?;
     for kind in [Kind::Alive, Kind::Settled] {
         for entry in transaction.tree().scan_prefix(keys::of(kind, instance)) {
             if transaction.is_long() {

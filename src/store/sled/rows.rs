@@ -7,6 +7,8 @@ use serde::de::DeserializeOwned;
 use super::codec::{Malformed, Reader, put_i64, put_varint};
 use super::keys::{ResourceNumber, corrupt};
 use crate::domain::audit::AuditEntry;
+use crate::domain::delivery::AttemptRow;
+use crate::domain::endpoint::Endpoint;
 use crate::domain::generation::Generations;
 use crate::domain::instance::Instance;
 use crate::domain::poll::ResourceState;
@@ -16,36 +18,43 @@ use crate::ports::StoreError;
 const FORMAT: u8 = 1;
 
 pub(super) fn encode_instance(instance: &Instance) -> Result<Vec<u8>, StoreError> {
-    let mut value = vec![FORMAT];
-    put_json(&mut value, instance)?;
-    Ok(value)
+    encode(instance)
 }
 
 pub(super) fn decode_instance(key: &[u8], value: &[u8]) -> Result<Instance, StoreError> {
-    let reader = Reader::of_format(value, FORMAT).map_err(|error| corrupt(key, error))?;
-    read_json(key, reader)
+    decode(key, value)
 }
 
 pub(super) fn encode_generations(generations: &Generations) -> Result<Vec<u8>, StoreError> {
-    let mut value = vec![FORMAT];
-    put_json(&mut value, generations)?;
-    Ok(value)
+    encode(generations)
 }
 
 pub(super) fn decode_generations(key: &[u8], value: &[u8]) -> Result<Generations, StoreError> {
-    let reader = Reader::of_format(value, FORMAT).map_err(|error| corrupt(key, error))?;
-    read_json(key, reader)
+    decode(key, value)
+}
+
+pub(super) fn encode_endpoint(endpoint: &Endpoint) -> Result<Vec<u8>, StoreError> {
+    encode(endpoint)
+}
+
+pub(super) fn decode_endpoint(key: &[u8], value: &[u8]) -> Result<Endpoint, StoreError> {
+    decode(key, value)
+}
+
+pub(super) fn encode_attempt(attempt: &AttemptRow) -> Result<Vec<u8>, StoreError> {
+    encode(attempt)
+}
+
+pub(super) fn decode_attempt(key: &[u8], value: &[u8]) -> Result<AttemptRow, StoreError> {
+    decode(key, value)
 }
 
 pub(super) fn encode_audit(entry: &AuditEntry) -> Result<Vec<u8>, StoreError> {
-    let mut value = vec![FORMAT];
-    put_json(&mut value, entry)?;
-    Ok(value)
+    encode(entry)
 }
 
 pub(super) fn decode_audit(key: &[u8], value: &[u8]) -> Result<AuditEntry, StoreError> {
-    let reader = Reader::of_format(value, FORMAT).map_err(|error| corrupt(key, error))?;
-    read_json(key, reader)
+    decode(key, value)
 }
 
 /// What a row says in front of its state: enough for a commit to check and to move its due key.
@@ -135,6 +144,17 @@ impl Counters {
         reader.end()?;
         Ok(counters)
     }
+}
+
+fn encode(noun: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+    let mut value = vec![FORMAT];
+    put_json(&mut value, noun)?;
+    Ok(value)
+}
+
+fn decode<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T, StoreError> {
+    let reader = Reader::of_format(value, FORMAT).map_err(|error| corrupt(key, error))?;
+    read_json(key, reader)
 }
 
 fn put_json(out: &mut Vec<u8>, noun: &impl Serialize) -> Result<(), StoreError> {

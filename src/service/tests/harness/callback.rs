@@ -1,6 +1,8 @@
 //! A callback that takes what it gets, unless the test has it refuse, and remembers it.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
@@ -9,7 +11,7 @@ use tokio::sync::watch;
 
 use super::clock::ManualClock;
 use crate::domain::time::Timestamp;
-use crate::ports::{Answer, Callback, Post};
+use crate::ports::{Answer, Callback, Post, Trouble, Unanswered};
 
 /// One POST that came.
 #[derive(Clone, Debug)]
@@ -25,15 +27,22 @@ pub(crate) struct Posted {
 pub(crate) struct ScriptedCallback {
     clock: Arc<ManualClock>,
     posts: watch::Sender<Vec<Posted>>,
-    answers: Mutex<HashMap<String, VecDeque<Answer>>>,
+    answers: Mutex<HashMap<String, VecDeque<Result<Answer, Unanswered>>>>,
     held: watch::Sender<Option<String>>,
+    is_down: AtomicBool,
 }
 
 pub(crate) fn answer(status: u16) -> Answer {
     Answer {
         status,
-        retry_after: None,
-        date: None,
+        ..Answer::default()
+    }
+}
+
+pub(crate) fn unreachable(reason: &str) -> Unanswered {
+    Unanswered {
+        trouble: Trouble::Unreachable,
+        reason: reason.into(),
     }
 }
 
@@ -44,13 +53,19 @@ impl ScriptedCallback {
             posts: watch::Sender::default(),
             answers: Mutex::default(),
             held: watch::Sender::new(None),
+            is_down: AtomicBool::new(false),
         }
     }
 
     /// The next POSTs about this record are answered so; later ones with 200.
     pub(crate) fn answer(&self, record: &str, answers: impl IntoIterator<Item = Answer>) {
         let mut scripted = self.answers.lock().unwrap();
-        scripted.insert(record.into(), answers.into_iter().collect());
+        scripted.insert(record.into(), answers.into_iter().map(Ok).collect());
+    }
+
+    /// While down, nobody answers.
+    pub(crate) fn set_down(&self, is_down: bool) {
+        self.is_down.store(is_down, Relaxed);
     }
 
     /// POSTs about this record get no answer until `release`.
@@ -74,7 +89,7 @@ impl ScriptedCallback {
 }
 
 impl Callback for ScriptedCallback {
-    fn post(&self, post: Post) -> BoxFuture<'static, Result<Answer, String>> {
+    fn post(&self, post: Post) -> BoxFuture<'static, Result<Answer, Unanswered>> {
         let body: Value = serde_json::from_slice(&post.body).unwrap();
         let event = &body["message"]["events"][0];
         let record = event["objectId"].as_str().unwrap().to_owned();
@@ -92,12 +107,15 @@ impl Callback for ScriptedCallback {
                 body: post.body.clone(),
             });
         });
+        if self.is_down.load(Relaxed) {
+            return Box::pin(async { Err(unreachable("connect: refused")) });
+        }
         let mut held = self.held.subscribe();
         Box::pin(async move {
             if held.wait_for(|held| held.as_ref() != Some(&record)).await.is_err() {
-                return Err("the test is over".into());
+                return Err(unreachable("the test is over"));
             }
-            Ok(scripted.unwrap_or_else(|| answer(200)))
+            scripted.unwrap_or_else(|| Ok(answer(200)))
         })
     }
 
