@@ -86,14 +86,14 @@ impl App {
                 min_refresh_interval: config.min_refresh_interval,
                 element_configuration: config.elements.clone(),
                 retention: config.retention,
-                secret_hosts: config.secret_hosts.clone(),
-                require_https: config.require_https,
                 undelivered_retention: config.undelivered_retention,
                 callback_timeout: config.callback_timeout,
                 operator: config.operator.clone().map(|operator| Operator {
                     url: operator.url,
                     signature_key: operator.signature_key,
                 }),
+                secret_hosts: config.secret_hosts.clone(),
+                require_https: config.require_https,
                 ..Settings::default()
             },
         );

@@ -138,12 +138,12 @@ pub struct Config {
     pub allow_networks: Vec<IpNet>,
     pub min_refresh_interval: Duration,
     pub retention: Duration,
+    pub undelivered_retention: Duration,
     pub audit_retention: Duration,
     /// Callbacks and vendors are reached by https alone.
     pub require_https: bool,
     /// Who is believed about where a request to the REST API comes from.
     pub trusted_proxies: Vec<IpNet>,
-    pub undelivered_retention: Duration,
     pub vendor_timeout: Duration,
     pub callback_timeout: Duration,
     pub log_format: LogFormat,

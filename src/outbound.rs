@@ -5,6 +5,7 @@
 //! resolver, which hands on allowed addresses alone, so that what was judged is what is dialled.
 
 mod callback;
+mod nats;
 mod oauth2;
 mod reason;
 mod resolve;
@@ -23,6 +24,7 @@ use reqwest::redirect::Policy;
 use crate::domain::run::{Request, Response};
 use crate::domain::time::Timestamp;
 use crate::ports::{Answer, Callback, Clock, Grants, Post, Refusal, Unanswered, Vendor};
+use nats::Nats;
 use oauth2::Tokens;
 use resolve::{Guard, Lookup};
 use turns::Turns;
@@ -85,6 +87,7 @@ struct Shared {
     guard: Guard,
     turns: Turns,
     tokens: Tokens,
+    nats: Nats,
     options: Options,
 }
 
@@ -110,11 +113,13 @@ impl Outbound {
                 .build()
                 .map_err(Error::Client)
         })?;
+        let nats = Nats::new(&options, &guard);
         let shared = Shared {
             client,
             guard,
             turns: Turns::new(clock.clone()),
             tokens: Tokens::new(clock),
+            nats,
             options,
         };
         Ok(Arc::new(Self {

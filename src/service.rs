@@ -71,16 +71,16 @@ pub struct Settings {
     pub posts_max: usize,
     /// How long delivered notifications can be looked up.
     pub retention: Duration,
-    /// Where secrets that the operator set may go beside the manifest's hosts, by element key.
-    pub secret_hosts: BTreeMap<String, Vec<String>>,
-    /// Vendors are reached by https alone; callbacks are the callback port's to judge.
-    pub require_https: bool,
     /// How long dead letters, and what waits for a disabled endpoint, are kept.
     pub undelivered_retention: Duration,
     /// Longest wait for an endpoint's answer, where its instance does not say.
     pub callback_timeout: Duration,
     /// Who is told what the operator should know; None where it can only be looked up.
     pub operator: Option<Operator>,
+    /// Where secrets that the operator set may go beside the manifest's hosts, by element key.
+    pub secret_hosts: BTreeMap<String, Vec<String>>,
+    /// Vendors are reached by https alone; callbacks are the callback port's to judge.
+    pub require_https: bool,
 }
 
 impl Default for Settings {
@@ -92,11 +92,11 @@ impl Default for Settings {
             polls_per_instance_max: 4,
             posts_max: 256,
             retention: Duration::from_hours(7 * 24),
-            secret_hosts: BTreeMap::new(),
-            require_https: false,
             undelivered_retention: Duration::from_hours(30 * 24),
             callback_timeout: Duration::from_secs(30),
             operator: None,
+            secret_hosts: BTreeMap::new(),
+            require_https: false,
         }
     }
 }

@@ -23,6 +23,7 @@ pub use pollers::by_resource;
 use crate::domain::element::{Manifest, Property, PropertyKind};
 use crate::domain::instance::{DeliverySettings, Events, FirstSight, Warning};
 use crate::domain::secret::{MASK, Secret};
+use crate::engine::egress::{NatsUrl, is_nats};
 
 /// Longest text of one configuration value, in bytes.
 pub const VALUE_BYTES_MAX: usize = 64 * 1024;
@@ -343,6 +344,10 @@ fn callback_url(value: &Value) -> Result<Option<String>, FieldError> {
     if is_placeholder(&text) {
         return Err(FieldError::placeholder(CALLBACK_URL, &text));
     }
+    if is_nats(&text) {
+        NatsUrl::parse(&text).map_err(|error| FieldError::new(CALLBACK_URL, error))?;
+        return Ok(Some(text));
+    }
     let url = url::Url::parse(&text).map_err(|error| {
         FieldError::new(
             CALLBACK_URL,
@@ -352,7 +357,7 @@ fn callback_url(value: &Value) -> Result<Option<String>, FieldError> {
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(FieldError::new(
             CALLBACK_URL,
-            format!("expected an http or https URL, found {text:?}"),
+            format!("expected an http, https, nats or tls URL, found {text:?}"),
         ));
     }
     Ok(Some(text))

@@ -39,6 +39,10 @@ pub(super) enum Reason {
     NoToken(String),
     #[error("too_long: the answer is longer than {0} bytes")]
     TooLong(usize),
+    #[error("no_stream: {0}")]
+    NoStream(String),
+    #[error("refused: {0}")]
+    Refused(String),
 }
 
 impl From<Reason> for Unanswered {

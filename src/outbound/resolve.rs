@@ -12,7 +12,7 @@ use url::Url;
 
 use super::Options;
 use super::reason::Reason;
-use crate::engine::egress::{allowed_address, literal_address, web_url};
+use crate::engine::egress::{NatsUrl, allowed_address, is_nats, literal_address, web_url};
 
 /// Asks for the addresses of a name.
 pub(super) type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
@@ -61,10 +61,16 @@ impl Guard {
 
     /// All that can be said of a URL before its name is resolved.
     pub(super) fn check_url(&self, url: &Url) -> Result<(), Reason> {
-        if self.policy.require_https && url.scheme() != "https" {
+        self.check_encryption(url, url.scheme() == "https")?;
+        Ok(self.check_literal(url)?)
+    }
+
+    /// May this host be reached so?
+    pub(super) fn check_encryption(&self, url: &Url, is_encrypted: bool) -> Result<(), Reason> {
+        if self.policy.require_https && !is_encrypted {
             return Err(Reason::NotEncrypted(url.host_str().unwrap_or_default().to_owned()));
         }
-        Ok(self.check_literal(url)?)
+        Ok(())
     }
 
     /// For hosts that no resolver is asked about.
@@ -93,10 +99,17 @@ impl Guard {
 
     /// The kind check, when a callback is configured; the one at each connection counts.
     pub(super) fn admissible(&self, url: &str) -> Result<(), String> {
-        let url = web_url(url)?;
-        if self.policy.require_https && url.scheme() != "https" {
+        let (url, is_encrypted) = if is_nats(url) {
+            let url = NatsUrl::parse(url)?;
+            (url.origin().clone(), url.tls())
+        } else {
+            let url = web_url(url)?;
+            let is_encrypted = url.scheme() == "https";
+            (url, is_encrypted)
+        };
+        if self.policy.require_https && !is_encrypted {
             return Err(
-                "is not encrypted; expected an https URL, since this gateway sends by https alone (require_https)"
+                "is not encrypted; expected an https or tls URL, since this gateway sends in no other way (require_https)"
                     .into(),
             );
         }
@@ -206,6 +219,11 @@ mod tests {
             "http://localhost:8080/",
             "http://LOCALHOST./",
             "http://x.localhost/",
+            "nats://127.0.0.1/a",
+            "tls://0x7f.1/a",
+            "nats://[::ffff:10.0.0.1]/a",
+            "nats://localhost/a",
+            "nats://nats.test/",
         ] {
             assert!(strict().admissible(url).is_err(), "{url}");
         }
@@ -213,6 +231,8 @@ mod tests {
             "https://example.com/hook?x=1",
             "http://example.com:8080/",
             "https://1.1.1.1/",
+            "nats://nats.test/a.{instance}",
+            "tls://1.1.1.1:4222/a",
         ] {
             assert_eq!(strict().admissible(url), Ok(()), "{url}");
         }

@@ -2,6 +2,7 @@
 //! moves. Nothing here sleeps or knows how a service does its work.
 
 mod access;
+mod courier;
 mod deliveries;
 mod elements;
 mod first_sight;

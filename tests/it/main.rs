@@ -22,6 +22,7 @@ mod elements;
 mod hub;
 mod hubspot;
 mod misbehave;
+mod nats;
 mod notes;
 mod restart;
 mod seeds;

@@ -167,6 +167,29 @@ fn every_spelling_of_the_clients_is_understood() {
 }
 
 #[test]
+fn a_callback_is_on_the_web_or_a_stream() {
+    for url in [
+        "https://example.com/events",
+        "nats://nats.test/events.{instance}",
+        "tls://nats.test:4222/events",
+    ] {
+        let accepted = try_accept(with(CALLBACK_URL, json!(url))).unwrap();
+        assert_eq!(accepted.events.callback_url.as_deref(), Some(url));
+    }
+    for (url, words) in [
+        ("ftp://example.com/", "expected an http, https, nats or tls URL"),
+        ("nats://nats.test", "there is no subject"),
+        ("nats://nats.test/a.>", "holds '>'"),
+        ("nats://ada:hunter2@nats.test/a", "event.notification.basic.username"),
+    ] {
+        let error = try_accept(with(CALLBACK_URL, json!(url))).unwrap_err();
+        assert_eq!(error.field, CALLBACK_URL);
+        let text = error.to_string();
+        assert!(text.contains(words) && !text.contains("hunter2"), "{url}: {text}");
+    }
+}
+
+#[test]
 fn an_interval_under_the_minimum_is_raised_with_a_warning() {
     let accepted = try_accept(with(REFRESH_INTERVAL, json!("0.01"))).unwrap();
     assert_eq!(accepted.events.refresh_interval_ms, 60_000);
@@ -358,6 +381,9 @@ fn an_address_in_the_clear_is_warned_of_unless_it_is_this_machine_and_refused_wh
         (CALLBACK_URL, "http://127.0.0.1:8098/", false),
         (CALLBACK_URL, "http://[::1]:8098/", false),
         (CALLBACK_URL, "http://localhost:8098/", false),
+        (CALLBACK_URL, "nats://nats.test/events", true),
+        (CALLBACK_URL, "nats://127.0.0.1:4222/events", false),
+        (CALLBACK_URL, "tls://nats.test/events", false),
         (VENDOR, "http://autotask.example", true),
         (VENDOR, "http://127.0.0.1:9", false),
     ] {

@@ -59,7 +59,7 @@ async fn a_name_that_is_rebound_is_judged_on_the_address_that_is_dialled() {
     let outbound = Outbound::with_lookup(options, Arc::new(SystemClock), lookup).unwrap();
     let post = || Post {
         url: format!("http://rebind.test:{port}/"),
-        ..notification(SocketAddr::from(([127, 0, 0, 1], port)), "")
+        ..notification(([127, 0, 0, 1], port).into(), "/")
     };
     assert_eq!(outbound.post(post()).await.unwrap().status, 200);
     for _ in 0..2 {
