@@ -19,6 +19,7 @@ mod api;
 mod changes;
 mod docs;
 mod elements;
+mod formats;
 mod hub;
 mod hubspot;
 mod misbehave;
