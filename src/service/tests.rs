@@ -11,3 +11,4 @@ mod harness;
 mod instances;
 mod polls;
 mod scheduler;
+mod signatures;

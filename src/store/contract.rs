@@ -81,6 +81,7 @@ pub(super) fn instance(token: &str) -> Instance {
         enabled: true,
         configuration: BTreeMap::from([("k".into(), serde_json::json!({"a": [1, "x"]}))]),
         secrets: BTreeMap::new(),
+        previous_keys: Vec::new(),
         events: Events {
             enabled: true,
             callback_url: Some("http://127.0.0.1:1/".into()),

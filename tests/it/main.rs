@@ -27,5 +27,6 @@ mod nats;
 mod notes;
 mod restart;
 mod seeds;
+mod signatures;
 mod vendor;
 mod zendesk;

@@ -22,6 +22,7 @@ pub(crate) struct Posted {
     /// Of the first event.
     pub(crate) sequence: u64,
     pub(crate) body: bytes::Bytes,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 pub(crate) struct ScriptedCallback {
@@ -121,6 +122,9 @@ impl Callback for ScriptedCallback {
                 record: record.clone(),
                 sequence,
                 body: post.body.clone(),
+                headers: (post.headers.iter())
+                    .map(|(name, value)| (name.clone(), value.expose().to_owned()))
+                    .collect(),
             });
         });
         if self.is_down.load(Relaxed) {
