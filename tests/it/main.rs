@@ -20,6 +20,7 @@ mod changes;
 mod day;
 mod docs;
 mod elements;
+mod formats;
 mod hub;
 mod hubspot;
 mod misbehave;

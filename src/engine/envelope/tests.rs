@@ -406,3 +406,58 @@ fn events_that_do_not_fit_together_come_back() {
         assert_eq!(body, pair, "what came back left nothing behind");
     }
 }
+
+/// What docs/events.md shows: one update, alone or with a deletion beside it.
+fn shown(format: Format) -> Value {
+    let (key, sender) = (
+        key("accounts"),
+        Sender {
+            instance_name: "API Instance".into(),
+            ..Sender::example()
+        },
+    );
+    let id = |number: u64| format!("gO2xk0Vq9bT1uE4yL7{number:02}");
+    let updated = Event {
+        id: id(1),
+        sequence: 41,
+        before: Some(0x3f79_bb7b_435b_0532_1651_daef_d374_cdc6),
+        after: Some(0x05b0_4b8f_6a32_2d40_7e7b_3d1f_9d80_2b6e),
+        fields: Some(vec!["address.city".into(), "phone".into()]),
+        ..event("174", Change::Updated, 41)
+    };
+    let deleted = Event {
+        id: id(2),
+        before: Some(0x9c56_cc51_b374_c3ba_1892_10d5_b6d4_bf57),
+        ..event("175", Change::Deleted, 42)
+    };
+    let whole = "{\"accountName\":\"Example Ltd\",\"address\":{\"city\":\"Bern\"},\"id\":174,\"phone\":\"555-0100\"}";
+    let mut items = vec![(updated, record("174", whole))];
+    if format.events_max() > 1 {
+        items.push((deleted, record("175", "")));
+    }
+    value(&body(items, &poll(&key, &sender, format)))
+}
+
+#[test]
+fn the_guide_shows_what_is_rendered() {
+    let mut blocks: Vec<String> = Vec::new();
+    let mut is_within = false;
+    for line in include_str!("../../../docs/events.md").lines() {
+        match line.strip_prefix("    ") {
+            Some(line) if is_within => blocks.last_mut().unwrap().push_str(line),
+            Some(line) if line.starts_with('{') => {
+                blocks.push(line.to_owned());
+                is_within = true;
+            }
+            _ => is_within = false,
+        }
+    }
+    let found: Vec<Value> = blocks.iter().map(|block| value(block.as_bytes())).collect();
+    let expected = [Format::Elements, Format::Cloudevents, Format::Standard].map(shown);
+    assert_eq!(
+        found,
+        expected,
+        "{}",
+        expected.each_ref().map(Value::to_string).join("\n")
+    );
+}
