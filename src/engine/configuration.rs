@@ -3,6 +3,7 @@
 //! Reads no secret's value beyond checking that it is there.
 
 mod body;
+mod clear;
 mod endpoint;
 mod fields;
 mod pollers;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 pub use body::{Body, parse_body, parse_patch};
+pub use clear::require_https;
 pub use endpoint::{CONCURRENCY, RATE, RETRY_POLICY, RETRY_SCHEDULE, TIMEOUT};
 pub use fields::FieldError;
 use fields::{Found, as_bool, as_minutes, as_text, is_placeholder};
@@ -117,6 +119,12 @@ pub fn accept(given: &Map<String, Value>, context: &Context<'_>) -> Result<Accep
         }
         if let Some(property) = property {
             check_property(property, value)?;
+            if context.manifest.hosts_from.contains(key) && value.as_str().is_some_and(clear::is_in_the_clear) {
+                warnings.add(
+                    key,
+                    "is not encrypted: credentials and records go to and from the vendor as plain text; use https",
+                );
+            }
         } else if !key.starts_with("event.") {
             // Perhaps a credential under a name that is not known: kept, but sealed.
             let element = &context.manifest.key;
@@ -291,6 +299,12 @@ fn events(
         }
     }
     let callback_url = value(CALLBACK_URL).map(callback_url).transpose()?.flatten();
+    if callback_url.as_deref().is_some_and(clear::is_in_the_clear) {
+        warnings.add(
+            CALLBACK_URL,
+            "is not encrypted: records go to it as plain text; use https",
+        );
+    }
     if enabled && callback_url.is_none() {
         warnings.add(
             CALLBACK_URL,

@@ -25,7 +25,7 @@ impl Shared {
             return self.nats.publish(&post).await;
         }
         let url = web_url(&post.url).map_err(Reason::Url)?;
-        self.guard.check_literal(&url)?;
+        self.guard.check_url(&url)?;
         let mut request = reqwest::Request::new(Method::POST, url);
         request.headers_mut().reserve(post.headers.len() + 2);
         for (name, value) in &post.headers {

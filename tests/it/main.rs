@@ -14,6 +14,7 @@ mod language;
 mod projects;
 mod support;
 
+mod access;
 mod api;
 mod changes;
 mod docs;

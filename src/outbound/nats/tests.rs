@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::domain::secret::Secret;
+use crate::outbound::resolve::{Lookup, system_lookup};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -29,7 +30,7 @@ fn options() -> Options {
 
 fn nats(options: &Options) -> Nats {
     let _installed = rustls::crypto::ring::default_provider().install_default();
-    let guard = Guard::new(options.allow_private_networks, options.allow_networks.clone());
+    let guard = Guard::new(options, system_lookup());
     Nats::new(options, &guard)
 }
 
@@ -267,6 +268,35 @@ async fn an_address_that_may_not_be_dialled_is_not_dialled_by_name_or_number() {
 }
 
 #[tokio::test]
+async fn a_name_is_judged_anew_at_each_connection_and_what_was_judged_is_dialled() {
+    let Some(server) = server("") else { return };
+    server.add_stream("EVENTS", &["events"], &json!({})).unwrap();
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    // As a hostile name server would: ours at first, and then what the gateway must not reach.
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let lookup: Lookup = Arc::new(move |_| {
+        let answer = ["127.0.0.1:0", "127.0.0.2:0"][count.fetch_add(1, Ordering::SeqCst).min(1)];
+        Box::pin(async move { Ok(vec![answer.parse().unwrap()]) })
+    });
+    let options = Options {
+        allow_networks: vec!["127.0.0.1/32".parse().unwrap()],
+        ..Options::default()
+    };
+    let nats = Nats::with(&options, &Guard::new(&options, lookup), None, BOUNDS);
+    let url = format!("nats://rebound.test:{}/events", server.address().port());
+    assert_eq!(publish(&nats, &url, "evt_1").await, Ok(200));
+    assert_eq!(publish(&nats, &url, "evt_2").await, Ok(200));
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "the connection is kept");
+    nats.pool.lock().unwrap().slots.clear();
+    let error = publish(&nats, &url, "evt_3").await.unwrap_err();
+    assert!(
+        error.starts_with("blocked_address: rebound.test is 127.0.0.2"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn a_name_without_address_is_told_as_such() {
     let error = publish(&nats(&options()), "nats://no-such-host.invalid/events", "evt_1").await;
     assert!(error.unwrap_err().starts_with("dns: no-such-host.invalid: "));
@@ -418,7 +448,7 @@ fn tls_server(configuration: &str) -> Option<(NatsServer, Nats, tempfile::TempDi
         .with_root_certificates(roots)
         .with_no_client_auth();
     let options = options();
-    let guard = Guard::new(true, Vec::new());
+    let guard = Guard::new(&options, system_lookup());
     let nats = Nats::with(&options, &guard, Some(TlsConnector::from(Arc::new(config))), BOUNDS);
     Some((server, nats, folder))
 }
@@ -468,7 +498,7 @@ const BOUNDS: Bounds = Bounds {
 
 fn bounded(bounds: Bounds) -> Nats {
     let _installed = rustls::crypto::ring::default_provider().install_default();
-    Nats::with(&options(), &Guard::new(true, Vec::new()), None, bounds)
+    Nats::with(&options(), &Guard::new(&options(), system_lookup()), None, bounds)
 }
 
 #[tokio::test]
