@@ -276,6 +276,7 @@ impl Poll {
             notifications,
             deliver: true,
             memo: None,
+            sketches: None,
             durability,
         };
         self.store.commit(page).await.expect("nobody else commits");
@@ -356,6 +357,7 @@ fn instance(now: Timestamp) -> Instance {
         enabled: true,
         configuration: Default::default(),
         secrets: Default::default(),
+        previous_keys: Vec::new(),
         events: Events {
             enabled: true,
             callback_url: None,

@@ -14,8 +14,9 @@ use super::request::Json;
 use super::visit;
 use crate::domain::id::InstanceId;
 use crate::domain::instance::Instance;
-use crate::domain::secret::MASK;
-use crate::engine::configuration::{Body, parse_body, parse_patch};
+use crate::domain::secret::{MASK, Secret};
+use crate::domain::time::Timestamp;
+use crate::engine::configuration::{Body, SIGNATURE_KEY, parse_body, parse_patch};
 use crate::service::instances::{Change, Validate};
 
 type Rendered = Result<Answer<Value>, ApiError>;
@@ -44,6 +45,7 @@ async fn create_from(api: &Api, query: &Query, body: Body) -> Rendered {
     visit::note_instance(created.instance.id);
     let mut rendered = render(api, &created.instance);
     rendered["token"] = created.token.expose().into();
+    show_made_key(&mut rendered, created.made_key.as_ref());
     Ok(Answer(rendered))
 }
 
@@ -136,11 +138,20 @@ pub(crate) async fn put_own(
 
 async fn change(api: &Api, id: InstanceId, body: &Value, change: Change, query: Option<&str>) -> Rendered {
     let body = parse_patch(body)?;
-    let instance = api
+    let changed = api
         .gateway
         .change_instance(id, body, change, validate(&Query::parse(query))?)
         .await?;
-    Ok(Answer(render(api, &instance)))
+    let mut rendered = render(api, &changed.instance);
+    show_made_key(&mut rendered, changed.made_key.as_ref());
+    Ok(Answer(rendered))
+}
+
+/// A key that the gateway made is known to nobody yet; later answers show the mask.
+fn show_made_key(rendered: &mut Value, made_key: Option<&Secret>) {
+    if let Some(key) = made_key {
+        rendered["configuration"][SIGNATURE_KEY] = key.expose().into();
+    }
 }
 
 pub(crate) async fn remove(State(api): State<Api>, Target(id): Target) -> Rendered {
@@ -192,12 +203,24 @@ fn render(api: &Api, instance: &Instance) -> Value {
         "maxCacheSize": 0,
         "cacheTimeToLive": 0,
         "configuration": configuration(instance),
+        "signature": signature(api, instance),
         "eventsEnabled": instance.events.enabled,
         "traceLoggingEnabled": false,
         "cachingEnabled": false,
         "externalAuthentication": "none",
         "user": {"id": 1, "emailAddress": "", "firstName": "", "lastName": ""},
         "warnings": instance.warnings,
+    })
+}
+
+/// How notifications are signed; null where they are not.
+fn signature(api: &Api, instance: &Instance) -> Value {
+    api.gateway.signature(instance).map_or(Value::Null, |signature| {
+        json!({
+            "kind": signature.kind.version(),
+            "publicKey": signature.public_key,
+            "previousUntil": signature.previous_until.map(Timestamp::to_seconds_text),
+        })
     })
 }
 

@@ -32,6 +32,9 @@ pub struct Instance {
     pub configuration: BTreeMap<String, Value>,
     /// Secret configuration values, sealed with the data directory's key, in base64.
     pub secrets: BTreeMap<String, String>,
+    /// Signature keys that still sign beside the one among the secrets, newest first.
+    #[serde(default)]
+    pub previous_keys: Vec<PreviousKey>,
     /// What the configuration means for polling; parsed once, when it was accepted.
     pub events: Events,
     /// What was tolerated when the configuration was accepted.
@@ -162,4 +165,13 @@ pub struct DateField {
     pub pattern: String,
     /// Zone of values that carry none; empty for UTC.
     pub zone: String,
+}
+
+/// A signature key that was replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviousKey {
+    /// As the secrets are.
+    pub sealed: String,
+    /// When it ceases to sign.
+    pub until: Timestamp,
 }

@@ -1,9 +1,11 @@
 //! What an instance's configuration means: Cloud Elements' keys with all their spellings, into types. Tolerates what is
 //! known to be sent and says so in warnings; refuses the rest naming the field, what was found and what was expected.
-//! Reads no secret's value beyond checking that it is there.
+//! Looks into no secret but the gateway's own, and repeats none.
 
 mod body;
+mod callback;
 mod clear;
+mod delivery;
 mod endpoint;
 mod fields;
 mod pollers;
@@ -14,6 +16,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 pub use body::{Body, parse_body, parse_patch};
+pub use callback::{BASIC_PASSWORD, BASIC_USERNAME, CALLBACK_HEADERS, SIGNATURE_GRACE, extra_headers};
 pub use clear::require_https;
 pub use endpoint::{CONCURRENCY, RATE, RETRY_POLICY, RETRY_SCHEDULE, TIMEOUT};
 pub use fields::FieldError;
@@ -21,9 +24,10 @@ use fields::{Found, as_bool, as_minutes, as_text, is_placeholder};
 pub use pollers::by_resource;
 
 use crate::domain::element::{Manifest, Property, PropertyKind};
-use crate::domain::instance::{DeliverySettings, Events, FirstSight, Warning};
+use crate::domain::instance::{Events, FirstSight, Warning};
 use crate::domain::secret::{MASK, Secret};
 use crate::engine::egress::{NatsUrl, is_nats};
+use crate::engine::sign::KeyKind;
 
 /// Longest text of one configuration value, in bytes.
 pub const VALUE_BYTES_MAX: usize = 64 * 1024;
@@ -42,17 +46,9 @@ const VENDOR_TYPE: &str = "event.vendor.type";
 const NOTIFICATION_TYPE: &str = "event.notification.type";
 
 /// Secrets that belong to the gateway rather than to an element.
-const SECRET_KEYS: [&str; 4] = [
-    SIGNATURE_KEY,
-    "event.notification.basic.username",
-    "event.notification.basic.password",
-    "event.notification.callback.headers",
-];
+const SECRET_KEYS: [&str; 4] = [SIGNATURE_KEY, BASIC_USERNAME, BASIC_PASSWORD, CALLBACK_HEADERS];
 /// Keys of Cloud Elements that are accepted and do nothing here yet.
-const WITHOUT_EFFECT: [&str; 9] = [
-    "event.notification.callback.headers",
-    "event.notification.basic.username",
-    "event.notification.basic.password",
+const WITHOUT_EFFECT: [&str; 6] = [
     "event.notification.instance.finder",
     "event.notification.subscription.id",
     "event.objects",
@@ -82,6 +78,10 @@ pub struct Accepted {
     pub secrets: HashMap<String, Secret>,
     /// Secrets that were cleared by an empty value.
     pub cleared: Vec<String>,
+    /// The signature key that the gateway is asked to make.
+    pub key_to_make: Option<KeyKind>,
+    /// How long a signature key that is replaced signs beside the new one.
+    pub signature_grace: Duration,
     pub events: Events,
     pub warnings: Vec<Warning>,
 }
@@ -106,13 +106,15 @@ pub fn accept(given: &Map<String, Value>, context: &Context<'_>) -> Result<Accep
     let mut configuration = BTreeMap::new();
     let mut secrets = HashMap::new();
     let mut cleared = Vec::new();
+    let mut key_to_make = None;
     for (key, value) in given {
         check_size(key, value)?;
         let property = context.manifest.property(key);
         if property.is_some_and(|property| property.secret) || SECRET_KEYS.contains(&key.as_str()) {
-            match secret(key, value, context)? {
+            match secret(key, &callback::as_given(key, value), context)? {
                 Given::Secret(secret) => drop(secrets.insert(key.clone(), secret)),
                 Given::Kept => {}
+                Given::ToMake(kind) => key_to_make = Some(kind),
                 Given::Cleared => cleared.push(key.clone()),
             }
             continue;
@@ -152,6 +154,8 @@ pub fn accept(given: &Map<String, Value>, context: &Context<'_>) -> Result<Accep
         configuration,
         secrets,
         cleared,
+        key_to_make,
+        signature_grace: callback::grace(given.get(SIGNATURE_GRACE))?,
         events,
         warnings: warnings.0,
     })
@@ -174,6 +178,8 @@ enum Given {
     /// The mask that a GET answered: the stored one stays.
     Kept,
     Cleared,
+    /// The word that stands for a key that the gateway makes.
+    ToMake(KeyKind),
 }
 
 /// What was found is never repeated in an error.
@@ -187,7 +193,7 @@ fn secret(key: &str, value: &Value, context: &Context<'_>) -> Result<Given, Fiel
             key,
             "is the mask ********, and there is no stored secret that it could stand for",
         )),
-        Value::String(text) => Ok(Given::Secret(Secret::new(text))),
+        Value::String(text) => callback::check(key, Secret::new(text)),
         other => Err(FieldError::new(
             key,
             format!("expected text, found {}", Found::kind(other)),
@@ -320,7 +326,7 @@ fn events(
         .map(first_sight)
         .transpose()?
         .unwrap_or(FirstSight::Baseline);
-    let mut delivery = DeliverySettings::default();
+    let mut delivery = delivery::delivery(&value, callback_url.as_deref())?;
     endpoint::endpoint(configuration, &mut delivery)?;
     Ok(Events {
         enabled,
@@ -354,6 +360,7 @@ fn callback_url(value: &Value) -> Result<Option<String>, FieldError> {
             format!("expected a URL such as https://example.com/events, found {text:?}: {error}"),
         )
     })?;
+    callback::check_userinfo(&url)?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(FieldError::new(
             CALLBACK_URL,

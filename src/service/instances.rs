@@ -1,6 +1,7 @@
 //! Instances: create, look up, change, switch on and off, remove; and what their polls and events are doing.
 
 mod check;
+mod keys;
 mod rows;
 mod tokens;
 
@@ -8,6 +9,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 use tracing::info;
+
+pub use keys::Signature;
 
 use super::runner::Failure;
 use rows::{new_row, next_row, polling_of, reads_the_same};
@@ -64,6 +67,16 @@ pub enum Change {
 pub struct Created {
     pub instance: Instance,
     pub token: Secret,
+    /// The signature key, where the gateway made it: shown this once.
+    pub made_key: Option<Secret>,
+}
+
+/// An instance as it is now.
+#[derive(Debug)]
+pub struct Changed {
+    pub instance: Instance,
+    /// As in `Created`.
+    pub made_key: Option<Secret>,
 }
 
 /// A resource's state for people.
@@ -80,7 +93,8 @@ impl Gateway {
     pub async fn create_instance(&self, body: Body, validate: Validate) -> Result<Created, Error> {
         let key = body.element.clone().unwrap_or_default();
         let element = self.element(&key)?;
-        let accepted = self.accept(&element, &body.configuration.unwrap_or_default(), &HashSet::new())?;
+        let mut accepted = self.accept(&element, &body.configuration.unwrap_or_default(), &HashSet::new())?;
+        let made_key = self.make_key(&mut accepted);
         let token = self.new_token();
         let now = self.clock.now();
         let mut warnings = body.warnings;
@@ -102,9 +116,11 @@ impl Gateway {
                 .iter()
                 .map(|(key, secret)| (key.clone(), self.seal(secret)))
                 .collect(),
+            previous_keys: Vec::new(),
             events: accepted.events,
             warnings,
         };
+        self.extra_headers(&instance)??;
         if validate == Validate::Yes {
             self.check(&instance, &accepted.secrets).await?;
         }
@@ -112,7 +128,11 @@ impl Gateway {
         let instance = self.store.create_instance(instance, resources).await?;
         info!(instance = %instance.id, element = instance.element, "instance created");
         self.polls.notify_one();
-        Ok(Created { instance, token })
+        Ok(Created {
+            instance,
+            token,
+            made_key,
+        })
     }
 
     /// # Errors
@@ -123,7 +143,7 @@ impl Gateway {
         body: Body,
         change: Change,
         validate: Validate,
-    ) -> Result<Instance, Error> {
+    ) -> Result<Changed, Error> {
         let mut validate = validate;
         for _ in 1..CHANGE_TRIES {
             match self.try_change(id, body.clone(), change, validate).await {
@@ -141,7 +161,7 @@ impl Gateway {
         body: Body,
         change: Change,
         validate: Validate,
-    ) -> Result<Instance, Error> {
+    ) -> Result<Changed, Error> {
         let mut instance = self.instance(id).await?;
         let element = self.element(&instance.element)?;
         if let Some(key) = &body.element
@@ -152,6 +172,7 @@ impl Gateway {
         }
         let now = self.clock.now();
         let before = instance.clone();
+        let mut made_key = None;
         instance.warnings = body.warnings;
         if let Some(name) = body.name.filter(|name| !name.is_empty()) {
             instance.name = name;
@@ -166,7 +187,8 @@ impl Gateway {
             };
             merged.extend(given);
             let kept = instance.secrets.keys().cloned().collect();
-            let accepted = self.accept(&element, &merged, &kept)?;
+            let mut accepted = self.accept(&element, &merged, &kept)?;
+            made_key = self.make_key(&mut accepted);
             instance.configuration = accepted.configuration;
             instance.secrets.retain(|key, _| !accepted.cleared.contains(key));
             instance.secrets.extend(
@@ -175,13 +197,16 @@ impl Gateway {
                     .iter()
                     .map(|(key, secret)| (key.clone(), self.seal(secret))),
             );
+            instance.previous_keys = self.previous_keys(&instance, &before, now, accepted.signature_grace)?;
+            self.extra_headers(&instance)??;
             instance.events = accepted.events;
             instance.warnings.extend(accepted.warnings);
             if validate == Validate::Yes {
                 self.check(&instance, &accepted.secrets).await?;
             }
         }
-        self.write_change(instance, &before, now).await
+        let instance = self.write_change(instance, &before, now).await?;
+        Ok(Changed { instance, made_key })
     }
 
     /// Switches polls, deliveries and hub reads of an instance on or off. Watermarks and fingerprints stay as they are.

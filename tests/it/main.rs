@@ -26,5 +26,6 @@ mod nats;
 mod notes;
 mod restart;
 mod seeds;
+mod signatures;
 mod vendor;
 mod zendesk;

@@ -377,7 +377,7 @@ fn post_of(destination: &Destination, outgoing: &Outgoing, at: Timestamp) -> Pos
         _ => notification.id.clone(),
     };
     Post {
-        url: destination.url.clone(),
+        url: destination.url_of(notification),
         id,
         headers: destination.headers(notification, at),
         body: notification.body.clone(),
@@ -437,7 +437,7 @@ pub(in crate::service) fn shown_headers(headers: &[(String, Secret)]) -> Vec<(St
     let is_own = |name: &str| {
         let name = name.to_ascii_lowercase();
         name.starts_with("webhook-")
-            || name.starts_with("elements-")
+            || name.starts_with("elements-webhook-")
             || matches!(name.as_str(), "content-type" | "user-agent")
     };
     let shown = |(name, value): &(String, Secret)| {

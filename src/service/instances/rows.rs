@@ -44,7 +44,8 @@ pub(super) fn next_row(
     now: Timestamp,
 ) -> ResourceState {
     let interval = Duration::from_millis(instance.events.refresh_interval_ms);
-    let mended = instance.secrets != before.secrets || element_settings(instance) != element_settings(before);
+    let mended =
+        element_secrets(instance) != element_secrets(before) || element_settings(instance) != element_settings(before);
     let due = match state.due {
         _ if !is_polled(instance) => None,
         Some(due) if !mended => Some(due.min(now.plus(interval))),
@@ -61,6 +62,12 @@ pub(super) fn next_row(
         next.checkpoint = None;
     }
     next
+}
+
+/// The secrets without what is the gateway's own.
+fn element_secrets(instance: &Instance) -> Vec<(&String, &String)> {
+    let secrets = instance.secrets.iter();
+    secrets.filter(|(key, _)| !key.starts_with("event.")).collect()
 }
 
 /// The configuration without what is the gateway's own.

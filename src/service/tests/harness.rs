@@ -253,6 +253,6 @@ pub(super) fn resource(instance: InstanceId, name: &str) -> ResourceKey {
     }
 }
 
-fn configuration_of(value: Value) -> Map<String, Value> {
+pub(super) fn configuration_of(value: Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap()
 }

@@ -128,7 +128,7 @@ async fn a_new_name_leaves_the_poll_that_is_running_alone() {
     };
     let gateway = &harness.gateway;
     let changed = gateway.change_instance(key.instance, body, Change::Merge, Validate::No);
-    assert_eq!(within(Box::pin(changed)).await.unwrap().name, "another");
+    assert_eq!(within(Box::pin(changed)).await.unwrap().instance.name, "another");
     harness.vendor.release();
     within(poll).await.unwrap();
     assert_eq!(harness.events(key.instance).await.len(), 1);
