@@ -352,6 +352,7 @@ fn instance(now: Timestamp) -> Instance {
         created: now,
         updated: now,
         token_hash: "0".repeat(64),
+        old_tokens: Vec::new(),
         enabled: true,
         configuration: Default::default(),
         secrets: Default::default(),

@@ -2,6 +2,7 @@
 //!
 //! Every route stands at the root and under `/elements/api-v2`, where Cloud Elements had it.
 
+mod audit;
 mod auth;
 mod elements;
 mod error;
@@ -13,18 +14,23 @@ mod instances;
 mod page;
 mod polls;
 mod request;
+mod secrets;
+mod serve;
+mod visit;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post, put};
-use tokio::net::TcpListener;
+use ipnet::IpNet;
 
-pub use auth::Account;
+pub use serve::{BODY_MAX, CONNECTIONS_MAX, HEADERS_MAX, Limits, serve};
 
+use crate::engine::lockout::Lockout;
 use crate::service::Gateway;
+use crate::service::account::Account;
 
 /// Largest body of a request.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -34,25 +40,18 @@ pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) struct Api {
     gateway: Arc<Gateway>,
     account: Arc<Account>,
-}
-
-/// Serves until `stopped`, then lets the requests under way finish.
-///
-/// # Errors
-/// The listener's.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    stopped: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(stopped).await
+    lockout: Arc<Mutex<Lockout>>,
+    /// Who is believed about where a request comes from.
+    trusted_proxies: Arc<[IpNet]>,
 }
 
 /// All routes.
-pub fn router(gateway: Arc<Gateway>, account: Account) -> Router {
+pub fn router(gateway: Arc<Gateway>, account: Arc<Account>, trusted_proxies: Vec<IpNet>) -> Router {
     let api = Api {
         gateway,
-        account: Arc::new(account),
+        account,
+        lockout: Arc::default(),
+        trusted_proxies: trusted_proxies.into(),
     };
     let routes = Router::new()
         .route("/health", get(health::health))
@@ -97,13 +96,16 @@ pub fn router(gateway: Arc<Gateway>, account: Account) -> Router {
         .route("/instances/{id}/events", get(events::list))
         .route("/instances/{id}/failures", get(failures::list))
         .route("/instances/{id}/failures/{name}", get(failures::one))
-        .route("/hubs/{hub}/{*path}", get(hub::read));
+        .route("/hubs/{hub}/{*path}", get(hub::read))
+        .route("/instances/{id}/token", post(secrets::rotate_token))
+        .route("/account/secrets", post(secrets::rotate_account))
+        .route("/audit", get(audit::list));
     Router::new()
         .merge(routes.clone())
         .nest("/elements/api-v2", routes)
         .fallback(error::no_route)
         .method_not_allowed_fallback(error::no_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(middleware::from_fn(request::with_id))
+        .layer(middleware::from_fn_with_state(api.clone(), visit::attend))
         .with_state(api)
 }

@@ -10,21 +10,23 @@ use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
-use crate::api::{self, Account};
+use crate::api;
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::{Config, OperatorCallback};
+use crate::domain::credential::AccountSecret;
 use crate::domain::secret::Secret;
 use crate::element_host::{ElementHost, Limits, Options as HostOptions};
 use crate::engine::sign::{KeyKind, SigningKey};
 use crate::outbound::{Options as OutboundOptions, Outbound};
-use crate::ports::{Entropy, Store};
+use crate::ports::Store;
+use crate::service::account::{Account, SetByOperator};
 use crate::service::elements::Watch;
-use crate::service::{Adapters, Gateway, Operator, Settings, deliver, scheduler};
+use crate::service::{Adapters, Gateway, Operator, Settings, audit, deliver, scheduler};
 use crate::store::files::{ComponentFolder, Files};
 use crate::store::sled::{Options as StoreOptions, SledStore};
-use crate::vault::{self, FileVault};
+use crate::vault::{AccountFile, FileVault};
 
 pub use builtin::BUILTIN;
 
@@ -51,7 +53,7 @@ impl App {
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
         make_private_folder(&config.data_dir)?;
-        let account = account(&config, &*entropy)?;
+        let account = account(&config, clock.clone(), entropy.clone())?;
         let vault = FileVault::open(&config.data_dir, entropy.clone()).context("opening the vault's key")?;
         let elements = ElementHost::new(HostOptions {
             workers: std::thread::available_parallelism().map_or(2, usize::from),
@@ -65,6 +67,7 @@ impl App {
             OutboundOptions {
                 allow_private_networks: config.allow_private_networks,
                 allow_networks: config.allow_networks.clone(),
+                require_https: config.require_https,
                 vendor_timeout: config.vendor_timeout,
                 ..OutboundOptions::default()
             },
@@ -88,6 +91,8 @@ impl App {
                 undelivered_retention: config.undelivered_retention,
                 callback_timeout: config.callback_timeout,
                 operator: config.operator.clone().map(operator).transpose()?,
+                secret_hosts: config.secret_hosts.clone(),
+                require_https: config.require_https,
                 ..Settings::default()
             },
         );
@@ -108,13 +113,11 @@ impl App {
         if let Some(watch) = watch {
             tasks.spawn(watch.run(gateway.clone(), stop.clone()));
         }
-        let router = api::router(gateway.clone(), account);
+        let keep = config.audit_retention;
+        tasks.spawn(audit::run_retention(gateway.clone(), keep, stop.clone()));
+        let router = api::router(gateway.clone(), account, config.trusted_proxies.clone());
         let stopped = stop.clone().cancelled_owned();
-        tasks.spawn(async move {
-            if let Err(error) = api::serve(listener, router, stopped).await {
-                error!(%error, "the REST API stopped");
-            }
-        });
+        tasks.spawn(api::serve(listener, router, api::Limits::default(), stopped));
         info!(%address, data_dir = %config.data_dir.display(), "gateway ready");
         Ok(Self {
             address,
@@ -169,22 +172,27 @@ impl App {
     }
 }
 
-/// The account's secrets: as set, else as kept in the data directory, else new ones.
-fn account(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<Account> {
-    let kept = |set: &Option<Secret>, name: &str, kind: vault::SecretForm| match set {
-        Some(secret) => Ok(secret.clone()),
-        None => {
-            let path = config.data_dir.join(name);
-            vault::read_or_create_secret(&path, kind, entropy).with_context(|| format!("reading {}", path.display()))
-        }
+/// The account's secrets: as set, else as the data directory keeps their hashes, else new ones.
+fn account(config: &Config, clock: Arc<SystemClock>, entropy: Arc<SystemEntropy>) -> anyhow::Result<Arc<Account>> {
+    let set = SetByOperator {
+        user: config.user_secret.clone(),
+        organization: config.organization_secret.clone(),
     };
-    let user = kept(&config.user_secret, "user.secret", vault::SecretForm::User)?;
-    let organization = kept(
-        &config.organization_secret,
-        "organization.secret",
-        vault::SecretForm::Organization,
-    )?;
-    Ok(Account::new(&user, &organization))
+    let wanted = [
+        (set.user.is_none(), AccountSecret::User),
+        (set.organization.is_none(), AccountSecret::Organization),
+    ];
+    let wanted: Vec<_> = wanted
+        .into_iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, which)| which)
+        .collect();
+    let (file, kept) = AccountFile::open(&config.data_dir, &wanted, entropy.clone())
+        .with_context(|| format!("reading the account's secrets in {}", config.data_dir.display()))?;
+    for path in file.plain_copies() {
+        info!(path = %path.display(), "a secret of the account lies here as plain text; put it in your password store and delete the file");
+    }
+    Ok(Arc::new(Account::new(kept, &set, file, clock, entropy)))
 }
 
 /// Takes what lies in the elements directory, and is ready to follow it.

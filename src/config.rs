@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use ipnet::IpNet;
 use serde::Deserialize;
+use url::Url;
 
 use crate::domain::secret::Secret;
 
@@ -46,6 +47,28 @@ pub struct ServeFlags {
     /// Longest wait for a callback's answer [default: 30s]
     #[arg(long, env = "TIDEGATE_CALLBACK_TIMEOUT", value_name = "DURATION", value_parser = parse_duration)]
     pub callback_timeout: Option<Duration>,
+    /// How long the audit log of changes and failed logins is kept [default: 90d]
+    #[arg(long, env = "TIDEGATE_AUDIT_RETENTION", value_name = "DURATION", value_parser = parse_duration)]
+    pub audit_retention: Option<Duration>,
+    /// Networks that callbacks and vendors may be on although they are on the block list, e.g. 10.1.0.0/16 [default: none]
+    #[arg(
+        long,
+        env = "TIDEGATE_ALLOW_NETWORKS",
+        value_name = "CIDR,...",
+        value_delimiter = ','
+    )]
+    pub allow_networks: Option<Vec<IpNet>>,
+    /// Refuse callbacks and vendors that are not reached by https
+    #[arg(long, env = "TIDEGATE_REQUIRE_HTTPS", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub require_https: Option<bool>,
+    /// Networks of reverse proxies that are believed about their clients' addresses (X-Forwarded-For) [default: none]
+    #[arg(
+        long,
+        env = "TIDEGATE_TRUSTED_PROXIES",
+        value_name = "CIDR,...",
+        value_delimiter = ','
+    )]
+    pub trusted_proxies: Option<Vec<IpNet>>,
     /// How the log is written: text or json [default: text]
     #[arg(long, env = "TIDEGATE_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -72,6 +95,10 @@ struct File {
     allow_private_networks: Option<bool>,
     #[serde(default)]
     allow_networks: Vec<IpNet>,
+    #[serde(default)]
+    trusted_proxies: Vec<IpNet>,
+    require_https: Option<bool>,
+    audit_retention: Option<String>,
     min_refresh_interval: Option<String>,
     retention: Option<String>,
     undelivered_retention: Option<String>,
@@ -112,6 +139,11 @@ pub struct Config {
     pub min_refresh_interval: Duration,
     pub retention: Duration,
     pub undelivered_retention: Duration,
+    pub audit_retention: Duration,
+    /// Callbacks and vendors are reached by https alone.
+    pub require_https: bool,
+    /// Who is believed about where a request to the REST API comes from.
+    pub trusted_proxies: Vec<IpNet>,
     pub vendor_timeout: Duration,
     pub callback_timeout: Duration,
     pub log_format: LogFormat,
@@ -122,8 +154,12 @@ pub struct Config {
     pub operator: Option<OperatorCallback>,
     /// Configuration that an element lets an operator set, by element key.
     pub elements: BTreeMap<String, BTreeMap<String, Secret>>,
+    /// Where secrets among them may go beside the manifest's hosts, by element key.
+    pub secret_hosts: BTreeMap<String, Vec<String>>,
 }
 
+/// The one setting of an element that is the gateway's own.
+const SECRET_HOSTS: &str = "secret_hosts";
 pub const USER_SECRET: &str = "TIDEGATE_USER_SECRET";
 pub const OPERATOR_CALLBACK_URL: &str = "TIDEGATE_OPERATOR_CALLBACK_URL";
 pub const OPERATOR_SIGNATURE_KEY: &str = "TIDEGATE_OPERATOR_SIGNATURE_KEY";
@@ -170,6 +206,14 @@ impl Config {
                 other => Ok(other.map(|text| Secret::new(text.trim()))),
             }
         };
+        let mut file = file;
+        let mut secret_hosts = BTreeMap::new();
+        for (key, settings) in &mut file.elements {
+            if let Some(value) = settings.remove(SECRET_HOSTS) {
+                let hosts = hosts(value).map_err(|error| anyhow::anyhow!("elements.{key}.{SECRET_HOSTS}: {error}"))?;
+                secret_hosts.insert(key.clone(), hosts);
+            }
+        }
         let elements = file.elements.into_iter().map(|(key, settings)| {
             (
                 key,
@@ -194,7 +238,15 @@ impl Config {
                 .allow_private_networks
                 .or(file.allow_private_networks)
                 .unwrap_or(false),
-            allow_networks: file.allow_networks,
+            allow_networks: flags.allow_networks.clone().unwrap_or(file.allow_networks),
+            trusted_proxies: flags.trusted_proxies.clone().unwrap_or(file.trusted_proxies),
+            require_https: flags.require_https.or(file.require_https).unwrap_or(false),
+            audit_retention: duration(
+                "audit_retention",
+                flags.audit_retention,
+                file.audit_retention.as_ref(),
+                Duration::from_hours(90 * 24),
+            )?,
             min_refresh_interval: duration(
                 "min_refresh_interval",
                 flags.min_refresh_interval,
@@ -231,6 +283,7 @@ impl Config {
             organization_secret: secret(ORGANIZATION_SECRET, file.organization_secret)?,
             operator: operator(file.operator.unwrap_or_default(), &environment)?,
             elements: elements.collect(),
+            secret_hosts,
         })
     }
 }
@@ -264,6 +317,27 @@ fn without_source(text: &str, error: &toml::de::Error) -> String {
         .map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
     let place = line.map_or_else(String::new, |line| format!("line {line}: "));
     format!("{place}{}", error.message())
+}
+
+/// `api.example.com` or `*.example.com`, reached by https; or `http://127.0.0.1:8080`, which must match whole.
+fn hosts(value: toml::Value) -> Result<Vec<String>, String> {
+    let expected = |found: &dyn std::fmt::Display| {
+        format!("expected a list of hosts such as \"*.example.com\" or \"https://example.com:8443\", found {found}")
+    };
+    let hosts: Vec<String> = value.clone().try_into().map_err(|_| expected(&setting_text(value)))?;
+    let is_host = |text: &str| {
+        let name = text.strip_prefix("*.").unwrap_or(text);
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
+    };
+    let is_origin =
+        |text: &str| Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    match hosts.iter().find(|host| !is_host(host) && !is_origin(host)) {
+        Some(other) => Err(expected(&format!("{other:?}"))),
+        None => Ok(hosts),
+    }
 }
 
 /// Elements' settings are text; whoever writes `true` or `5` in the file means it so.
@@ -303,85 +377,4 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(text: &str) -> anyhow::Result<Config> {
-        Config::from_parts(&ServeFlags::default(), text, |_| None)
-    }
-
-    #[test]
-    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
-        let flags = ServeFlags {
-            min_refresh_interval: Some(Duration::from_secs(5)),
-            ..ServeFlags::default()
-        };
-        let text = "min_refresh_interval = \"2m\"\nretention = \"1d\"\n";
-        let config = Config::from_parts(&flags, text, |_| None).unwrap();
-        assert_eq!(config.min_refresh_interval, Duration::from_secs(5));
-        assert_eq!(config.retention, Duration::from_hours(24));
-        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
-    }
-
-    #[test]
-    fn an_unknown_key_is_an_error_that_names_it() {
-        let error = format!("{:#}", load("lisen = \"127.0.0.1:1\"").unwrap_err());
-        assert!(error.contains("lisen") && error.contains("listen"), "{error}");
-    }
-
-    #[test]
-    fn an_error_in_the_file_names_the_line_and_not_what_stands_there() {
-        let error = format!("{:#}", load("log = \"info\"\nuser_secret = hunter2\n").unwrap_err());
-        assert!(error.contains("line 2") && !error.contains("hunter2"), "{error}");
-    }
-
-    #[test]
-    fn durations_have_a_unit() {
-        for (text, expected) in [
-            ("60s", 60_000),
-            ("1.5s", 1_500),
-            ("500ms", 500),
-            ("2m", 120_000),
-            ("1h", 3_600_000),
-        ] {
-            assert_eq!(parse_duration(text).unwrap(), Duration::from_millis(expected), "{text}");
-        }
-        for text in ["", "60", "s", "-1s", "0s", "1w", "1 s"] {
-            assert!(parse_duration(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn secrets_come_from_the_environment_and_do_not_print() {
-        let config = Config::from_parts(&ServeFlags::default(), "", |name| {
-            (name == USER_SECRET).then(|| "hunter2".into())
-        })
-        .unwrap();
-        assert_eq!(config.user_secret.as_ref().unwrap().expose(), "hunter2");
-        assert!(!format!("{config:?}").contains("hunter2"));
-    }
-
-    #[test]
-    fn the_operators_callback_is_a_url_with_or_without_a_key() {
-        let config = load("[operator]\ncallback_url = \"https://ops.example/\"\nsignature_key = \"hunter2\"").unwrap();
-        let operator = config.operator.clone().unwrap();
-        assert_eq!(operator.url, "https://ops.example/");
-        assert!(operator.signature_key.is_some() && !format!("{config:?}").contains("hunter2"));
-        assert!(load("").unwrap().operator.is_none());
-        for text in [
-            "callback_url = \"ftp://ops.example/\"",
-            "callback_url = \"ops\"",
-            "signature_key = \"x\"",
-            "url = \"https://ops.example/\"",
-        ] {
-            let error = format!("{:#}", load(&format!("[operator]\n{text}")).unwrap_err());
-            assert!(error.contains("callback_url"), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn the_example_file_is_a_configuration() {
-        let config = load(include_str!("../examples/tidegate.toml")).unwrap();
-        assert!(config.elements["autotaskcrm"].contains_key("crm.autotask.integration.code"));
-    }
-}
+mod tests;

@@ -1,6 +1,8 @@
 //! The nouns: plain data that every other layer speaks of.
 //! Excludes I/O, async, clocks and decisions. serde is allowed: the JSON of these types is their form on disk.
 
+pub mod audit;
+pub mod credential;
 pub mod delivery;
 pub mod element;
 pub mod endpoint;

@@ -5,6 +5,7 @@
 //! resolver, which hands on allowed addresses alone, so that what was judged is what is dialled.
 
 mod callback;
+mod nats;
 mod oauth2;
 mod reason;
 mod resolve;
@@ -23,8 +24,9 @@ use reqwest::redirect::Policy;
 use crate::domain::run::{Request, Response};
 use crate::domain::time::Timestamp;
 use crate::ports::{Answer, Callback, Clock, Grants, Post, Refusal, Unanswered, Vendor};
+use nats::Nats;
 use oauth2::Tokens;
-use resolve::Guard;
+use resolve::{Guard, Lookup};
 use turns::Turns;
 
 /// A connection that nobody used for so long is closed by us, before the other side does it under a request.
@@ -41,6 +43,8 @@ pub struct Options {
     pub allow_private_networks: bool,
     /// Opens whatever lies in these networks.
     pub allow_networks: Vec<IpNet>,
+    /// Refuses whatever is not reached by https.
+    pub require_https: bool,
     /// From sending a vendor request to the last byte of its answer, connecting included, waiting for a turn not.
     pub vendor_timeout: Duration,
     /// Resolving, connecting and the TLS handshake together.
@@ -57,6 +61,7 @@ impl Default for Options {
         Self {
             allow_private_networks: false,
             allow_networks: Vec::new(),
+            require_https: false,
             vendor_timeout: Duration::from_mins(1),
             connect_timeout: Duration::from_secs(10),
             vendor_body_bytes_max: 8 * 1024 * 1024,
@@ -82,6 +87,7 @@ struct Shared {
     guard: Guard,
     turns: Turns,
     tokens: Tokens,
+    nats: Nats,
     options: Options,
 }
 
@@ -89,9 +95,13 @@ impl Outbound {
     /// Installs rustls' ring provider for the process unless there is one. A machine without certificates of authorities
     /// gets a client that reaches http alone, and a warning.
     pub fn new(options: Options, clock: Arc<dyn Clock>) -> Result<Arc<Self>, Error> {
+        Self::with_lookup(options, clock, resolve::system_lookup())
+    }
+
+    fn with_lookup(options: Options, clock: Arc<dyn Clock>, lookup: Lookup) -> Result<Arc<Self>, Error> {
         // An error says that there is a provider already, which is as good.
         let _installed = rustls::crypto::ring::default_provider().install_default();
-        let guard = Guard::new(options.allow_private_networks, options.allow_networks.clone());
+        let guard = Guard::new(&options, lookup);
         let client = builder(&options, &guard).build().or_else(|error| {
             tracing::warn!(
                 error = reason::causes(&error),
@@ -103,11 +113,13 @@ impl Outbound {
                 .build()
                 .map_err(Error::Client)
         })?;
+        let nats = Nats::new(&options, &guard);
         let shared = Shared {
             client,
             guard,
             turns: Turns::new(clock.clone()),
             tokens: Tokens::new(clock),
+            nats,
             options,
         };
         Ok(Arc::new(Self {
@@ -120,6 +132,8 @@ fn builder(options: &Options, guard: &Guard) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .user_agent(&options.user_agent)
         .connect_timeout(options.connect_timeout)
+        // Older versions are broken, and rustls has none of them; whoever changes the library is told here.
+        .tls_version_min(reqwest::tls::Version::TLS_1_2)
         .redirect(Policy::none())
         .referer(false)
         // With a proxy from the environment the proxy would resolve, past the guard.

@@ -8,6 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+use crate::domain::audit::{AuditEntry, AuditPage, AuditQuery};
+use crate::domain::credential::{AccountSecret, AccountSecrets};
 pub use crate::domain::delivery::Trouble;
 use crate::domain::delivery::{AttemptRow, Delivery, OutboxId, Outgoing};
 use crate::domain::element::{Element, Usage};
@@ -46,6 +48,12 @@ pub trait Vault: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 #[error("sealed with another key, or damaged")]
 pub struct VaultError;
+
+/// Keeps the hashes of the account's secrets.
+pub trait AccountFile: Send + Sync {
+    /// Whole or not at all, and on the disk when it returns. The people's copy of the secret that was rotated is removed.
+    fn put(&self, kept: AccountSecrets, rotated: AccountSecret) -> Stored<()>;
+}
 
 // --- store ---------------------------------------------------------------------------------------------------------
 
@@ -207,6 +215,13 @@ pub trait Store: Send + Sync + 'static {
     /// Synced; refused with `Conflict` unless the stored revision is one less (0 where there is no row). Without any
     /// generation the row goes.
     fn put_generations(&self, key: String, generations: Generations) -> Stored<()>;
+
+    /// Synced.
+    fn append_audit(&self, entry: AuditEntry) -> Stored<()>;
+    /// Entries of the audit log, newest first. A page may have fewer than `limit` while `next` says that there are more.
+    fn audit(&self, query: AuditQuery, limit: usize) -> Stored<AuditPage>;
+    /// Drops entries from before `time`; returns how many. Call again while it returns `limit`.
+    fn purge_audit(&self, time: Timestamp, limit: usize) -> Stored<usize>;
 }
 
 /// Files that are written whole, read whole, and named by where they belong: `components/<digest>`. A name is one or more

@@ -2,6 +2,8 @@
 //!
 //! `Gateway` holds what all of them need; each file adds one use case to it.
 
+pub mod account;
+pub mod audit;
 pub mod deliver;
 pub mod elements;
 pub mod hub;
@@ -75,6 +77,10 @@ pub struct Settings {
     pub callback_timeout: Duration,
     /// Who is told what the operator should know; None where it can only be looked up.
     pub operator: Option<Operator>,
+    /// Where secrets that the operator set may go beside the manifest's hosts, by element key.
+    pub secret_hosts: BTreeMap<String, Vec<String>>,
+    /// Vendors are reached by https alone; callbacks are the callback port's to judge.
+    pub require_https: bool,
 }
 
 impl Default for Settings {
@@ -89,6 +95,8 @@ impl Default for Settings {
             undelivered_retention: Duration::from_hours(30 * 24),
             callback_timeout: Duration::from_secs(30),
             operator: None,
+            secret_hosts: BTreeMap::new(),
+            require_https: false,
         }
     }
 }

@@ -1,5 +1,7 @@
-//! Secrets at rest: a key file that seals values, and files that hold the account's own secrets. Knows nothing of what is
-//! sealed, and prints nothing of it.
+//! Secrets at rest: a key file that seals values, and the account's own secrets. Knows nothing of what is sealed, and prints
+//! nothing of it.
+
+mod account;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -7,13 +9,12 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 
-use crate::domain::secret::Secret;
 use crate::ports::{Entropy, Vault, VaultError};
+
+pub use account::{ACCOUNT_FILE, AccountFile};
 
 /// Name of the key file within the data directory.
 pub const KEY_FILE: &str = "vault.key";
@@ -38,6 +39,17 @@ pub enum Error {
     KeyLength { path: PathBuf, found: usize },
     #[error("{} holds no secret: expected one line of printable ASCII without spaces", .0.display())]
     NoSecret(PathBuf),
+    #[error("removing {}", .0.display())]
+    Remove(PathBuf, #[source] io::Error),
+    #[error(
+        "{} can't be read: {source}; restore it from a backup, or remove it, and the account's secrets are made anew",
+        .path.display()
+    )]
+    Damaged {
+        path: PathBuf,
+        #[source]
+        source: serde_json::Error,
+    },
 }
 
 /// Seals with XChaCha20-Poly1305 under the key in a file; each value gets a nonce of its own, at random.
@@ -91,36 +103,6 @@ impl Vault for FileVault {
     }
 }
 
-/// What a new secret of the account looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SecretForm {
-    /// 32 random bytes in base64.
-    User,
-    /// 32 hexadecimal digits.
-    Organization,
-}
-
-/// The secret in a file, or a new one, which is kept there when there is no such file.
-pub fn read_or_create_secret(path: &Path, form: SecretForm, entropy: &dyn Entropy) -> Result<Secret, Error> {
-    let bytes = match read_private(path)? {
-        Some(bytes) => bytes,
-        None => create_private(path, format!("{}\n", new_secret(form, entropy)).as_bytes(), entropy)?,
-    };
-    let text = String::from_utf8(bytes).unwrap_or_default();
-    let text = text.trim();
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Error::NoSecret(path.to_owned()));
-    }
-    Ok(Secret::new(text))
-}
-
-fn new_secret(form: SecretForm, entropy: &dyn Entropy) -> String {
-    match form {
-        SecretForm::User => STANDARD.encode(random::<32>(entropy)),
-        SecretForm::Organization => random::<16>(entropy).iter().map(|byte| format!("{byte:02x}")).collect(),
-    }
-}
-
 fn random<const N: usize>(entropy: &dyn Entropy) -> [u8; N] {
     let mut bytes = [0; N];
     entropy.fill(&mut bytes);
@@ -151,23 +133,39 @@ fn read_private(path: &Path) -> Result<Option<Vec<u8>>, Error> {
 /// theirs stands and is the answer.
 fn create_private(path: &Path, bytes: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, Error> {
     let failed = |error| Error::Create(path.to_owned(), error);
-    // A name of its own: two starts at once must not write to one file.
-    let suffix: String = random::<8>(entropy).iter().map(|byte| format!("{byte:02x}")).collect();
-    let draft = path.with_added_extension(format!("{suffix}.new"));
+    let draft = draft_of(path, entropy);
     let linked = write_synced(&draft, bytes).and_then(|()| fs::hard_link(&draft, path));
     let removed = fs::remove_file(&draft);
     match linked {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         other => other.and(removed).map_err(failed)?,
     }
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    File::open(parent)
-        .and_then(|directory| directory.sync_all())
-        .map_err(failed)?;
+    sync_parent(path).map_err(failed)?;
     read_private(path)?.ok_or_else(|| Error::Read(path.to_owned(), io::ErrorKind::NotFound.into()))
+}
+
+/// The same for a file that may be there already: it is the old one or the new one, whole.
+fn replace_private(path: &Path, bytes: &[u8], entropy: &dyn Entropy) -> Result<(), Error> {
+    let draft = draft_of(path, entropy);
+    let replaced = write_synced(&draft, bytes).and_then(|()| fs::rename(&draft, path));
+    if replaced.is_err() {
+        // What is left of it is of no use, and the error that led here says more than one of removing it.
+        let _ = fs::remove_file(&draft);
+    }
+    replaced
+        .and_then(|()| sync_parent(path))
+        .map_err(|error| Error::Create(path.to_owned(), error))
+}
+
+/// A name of its own: two starts at once must not write to one file.
+fn draft_of(path: &Path, entropy: &dyn Entropy) -> PathBuf {
+    let suffix: String = random::<8>(entropy).iter().map(|byte| format!("{byte:02x}")).collect();
+    path.with_added_extension(format!("{suffix}.new"))
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -289,34 +287,5 @@ mod tests {
         let sealed = vaults[0].seal(b"x");
         assert!(vaults.iter().all(|vault| vault.open(&sealed).is_ok()));
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn an_account_s_secret_is_made_once_and_kept() {
-        let directory = TempDir::new().unwrap();
-        let path = directory.path().join("user.secret");
-        let secret = |form| read_or_create_secret(&path, form, &SystemEntropy).unwrap();
-        let first = secret(SecretForm::User);
-        assert_eq!(STANDARD.decode(first.expose()).unwrap().len(), 32);
-        assert_eq!(secret(SecretForm::Organization), first);
-        assert_eq!(mode(&path), 0o600);
-        let path = directory.path().join("organization.secret");
-        let hex = read_or_create_secret(&path, SecretForm::Organization, &SystemEntropy).unwrap();
-        assert!(hex.expose().len() == 32 && hex.expose().bytes().all(|byte| byte.is_ascii_hexdigit()));
-    }
-
-    #[test]
-    fn an_account_s_secret_may_be_written_by_hand_but_not_be_empty() {
-        let directory = TempDir::new().unwrap();
-        let path = directory.path().join("user.secret");
-        let read = |text: &str| {
-            fs::write(&path, text).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-            read_or_create_secret(&path, SecretForm::User, &SystemEntropy)
-        };
-        assert_eq!(read(" mine \r\n").unwrap().expose(), "mine");
-        for text in ["", "\n", "two words", "ä"] {
-            assert!(matches!(read(text), Err(Error::NoSecret(_))), "{text:?}");
-        }
     }
 }

@@ -47,6 +47,7 @@ const LAYERS: &[(&str, &str)] = &[
 /// Crates that one module has to itself, so that what it wraps can be changed in one place.
 const OWNERS: &[(&str, &str)] = &[
     ("axum", "api"),
+    ("hyper", "api"),
     ("reqwest", "outbound"),
     ("sled", "store::sled"),
     ("wasmtime", "element_host"),

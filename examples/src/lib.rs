@@ -7,6 +7,7 @@ pub mod clock;
 pub mod gateway;
 pub mod http;
 pub mod hubspot;
+pub mod nats;
 pub mod notes;
 pub mod receiver;
 pub mod seed;

@@ -1,38 +1,21 @@
 //! `Authorization: User <secret>, Organization <secret>` and, for one instance, `Element <token>`. No scheme word stands
 //! before them. Secrets are compared by their hashes, in constant time.
 
+use std::collections::HashMap;
+use std::sync::PoisonError;
+
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
-use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
-use subtle::ConstantTimeEq as _;
 
 use super::Api;
 use super::error::ApiError;
+use super::visit;
+use crate::domain::audit::Who;
+use crate::domain::credential::AccountSecret;
 use crate::domain::id::InstanceId;
 use crate::domain::instance::Instance;
-use crate::domain::secret::Secret;
-
-/// The one account of a gateway.
-pub struct Account {
-    user: [u8; 32],
-    organization: [u8; 32],
-}
-
-impl Account {
-    #[must_use]
-    pub fn new(user: &Secret, organization: &Secret) -> Self {
-        Self {
-            user: hash(user.expose()),
-            organization: hash(organization.expose()),
-        }
-    }
-}
-
-fn hash(text: &str) -> [u8; 32] {
-    Sha256::digest(text.as_bytes()).into()
-}
+use crate::engine::lockout::Door;
 
 /// Passed as the whole account.
 pub(crate) struct Owner;
@@ -86,29 +69,83 @@ fn credentials(parts: &Parts) -> Result<Credentials<'_>, ApiError> {
     parse(header.to_str().map_err(|_| unauthorised(EXPECTED))?)
 }
 
+/// Why somebody is not let in.
+enum Denied {
+    /// A secret is wrong: a failed login.
+    Wrong(&'static str),
+    /// A secret is missing, or the store is not there to ask.
+    Other(ApiError),
+}
+
 impl Api {
-    fn check_user(&self, credentials: &Credentials<'_>) -> Result<(), ApiError> {
-        let user = credentials.user.ok_or_else(|| unauthorised(EXPECTED))?;
-        if bool::from(hash(user).ct_eq(&self.account.user)) {
-            return Ok(());
+    fn check(&self, which: AccountSecret, secret: Option<&str>, wrong: &'static str) -> Result<(), Denied> {
+        let secret = secret.ok_or_else(|| Denied::Other(unauthorised(EXPECTED)))?;
+        if self.account.knows(which, secret) {
+            Ok(())
+        } else {
+            Err(Denied::Wrong(wrong))
         }
-        Err(unauthorised("the user secret is wrong"))
     }
 
-    fn check_owner(&self, credentials: &Credentials<'_>) -> Result<(), ApiError> {
+    fn check_user(&self, credentials: &Credentials<'_>) -> Result<(), Denied> {
+        self.check(AccountSecret::User, credentials.user, "the user secret is wrong")
+    }
+
+    fn check_owner(&self, credentials: &Credentials<'_>) -> Result<(), Denied> {
         self.check_user(credentials)?;
-        let organization = credentials.organization.ok_or_else(|| unauthorised(EXPECTED))?;
-        if bool::from(hash(organization).ct_eq(&self.account.organization)) {
-            return Ok(());
-        }
-        Err(unauthorised("the organization secret is wrong"))
+        let organization = credentials.organization;
+        self.check(
+            AccountSecret::Organization,
+            organization,
+            "the organization secret is wrong",
+        )
+    }
+
+    async fn check_bearer(&self, credentials: &Credentials<'_>) -> Result<Instance, Denied> {
+        self.check_user(credentials)?;
+        let token = credentials
+            .element
+            .ok_or_else(|| Denied::Other(unauthorised(EXPECTED)))?;
+        let found = self.gateway.instance_by_token(token).await;
+        let instance = found.map_err(|error| Denied::Other(error.into()))?;
+        instance.ok_or(Denied::Wrong("the element token is wrong, or its instance was removed"))
+    }
+
+    async fn owner(&self, credentials: &Credentials<'_>) -> Result<(), ApiError> {
+        self.pass(Door::Account, async { self.check_owner(credentials) })
+            .await?;
+        visit::note_who(Who::Owner);
+        Ok(())
     }
 
     async fn bearer(&self, credentials: &Credentials<'_>) -> Result<Instance, ApiError> {
-        self.check_user(credentials)?;
-        let token = credentials.element.ok_or_else(|| unauthorised(EXPECTED))?;
-        let instance = self.gateway.instance_by_token(token).await?;
-        instance.ok_or_else(|| unauthorised("the element token is wrong, or its instance was removed"))
+        let instance = self.pass(Door::Token, self.check_bearer(credentials)).await?;
+        visit::note_who(Who::Token(instance.id));
+        visit::note_instance(instance.id);
+        Ok(instance)
+    }
+
+    /// Asks at a door, unless the client has failed there too often; answers a failure the later, the more there were.
+    async fn pass<T>(&self, door: Door, check: impl Future<Output = Result<T, Denied>>) -> Result<T, ApiError> {
+        let (client, clock) = (visit::current_client(), &self.gateway.clock);
+        let lockout = || self.lockout.lock().unwrap_or_else(PoisonError::into_inner);
+        lockout().judge(client, door, clock.now()).map_err(ApiError::locked)?;
+        match check.await {
+            Ok(passed) => {
+                lockout().succeeded(client, door);
+                Ok(passed)
+            }
+            Err(Denied::Other(error)) => Err(error),
+            Err(Denied::Wrong(message)) => {
+                let delay = lockout().failed(client, door, clock.now());
+                visit::note_who(Who::Nobody);
+                tracing::warn!(%client, reason = message, "a login failed");
+                if !delay.is_zero() {
+                    clock.sleep(delay).await;
+                }
+                Err(unauthorised(message))
+            }
+        }
     }
 }
 
@@ -116,7 +153,7 @@ impl FromRequestParts<Api> for Owner {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
-        api.check_owner(&credentials(parts)?)?;
+        api.owner(&credentials(parts)?).await?;
         Ok(Self)
     }
 }
@@ -141,7 +178,7 @@ impl FromRequestParts<Api> for Target {
         let bearer = if credentials.element.is_some() && credentials.organization.is_none() {
             Some(api.bearer(&credentials).await?.id)
         } else {
-            api.check_owner(&credentials)?;
+            api.owner(&credentials).await?;
             None
         };
         let id = text
@@ -153,7 +190,10 @@ impl FromRequestParts<Api> for Target {
                 StatusCode::FORBIDDEN,
                 "the token belongs to another instance",
             )),
-            _ => Ok(Self(id)),
+            _ => {
+                visit::note_instance(id);
+                Ok(Self(id))
+            }
         }
     }
 }

@@ -1,17 +1,19 @@
 //! Errors as Cloud Elements answers them: `{"requestId", "message", "providerMessage"?}`. What a client may not see goes
 //! to the log, once, here.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::request::current_id;
+use super::visit::current_id;
 use crate::domain::run::{Fault, Remedy};
 use crate::engine::configuration::FieldError;
 use crate::ports::StoreError;
 use crate::service::runner::Failure;
-use crate::service::{elements, hub, instances, reach};
+use crate::service::{account, elements, hub, instances, reach};
 
 #[derive(Debug)]
 pub(crate) struct ApiError {
@@ -37,6 +39,24 @@ impl ApiError {
 
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// With `Retry-After`.
+    pub(crate) fn locked(wait: Duration) -> Self {
+        let seconds = u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
+        let message = format!("too many failed logins from this address; try again in {seconds} s");
+        Self {
+            retry_after_seconds: Some(seconds),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, message)
+        }
+    }
+
+    /// A handler that panicked, which the log shows.
+    pub(crate) fn broken() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the gateway made a mistake; see its log",
+        )
     }
 
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
@@ -155,6 +175,15 @@ impl From<instances::Error> for ApiError {
             }
             Error::Reach(error) => error.into(),
             Error::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<account::Error> for ApiError {
+    fn from(error: account::Error) -> Self {
+        match error {
+            account::Error::SetByOperator(_) => Self::new(StatusCode::CONFLICT, error.to_string()),
+            account::Error::Store(error) => error.into(),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::elements;
 use super::error::ApiError;
 use super::page::Query;
 use super::request::Json;
+use super::visit;
 use crate::domain::id::InstanceId;
 use crate::domain::instance::Instance;
 use crate::domain::secret::{MASK, Secret};
@@ -41,6 +42,7 @@ pub(crate) async fn create_of_element(
 
 async fn create_from(api: &Api, query: &Query, body: Body) -> Rendered {
     let created = api.gateway.create_instance(body, validate(query)?).await?;
+    visit::note_instance(created.instance.id);
     let mut rendered = render(api, &created.instance);
     rendered["token"] = created.token.expose().into();
     show_made_key(&mut rendered, created.made_key.as_ref());

@@ -2,7 +2,7 @@
 //! Made for one run and never stored: on disk secrets are sealed.
 //! Must not be stored or shown.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::element::Limits;
 use super::secret::Secret;
@@ -20,6 +20,7 @@ pub struct Grants {
     /// Names the vendor account whose budget and concurrency are shared, over all its instances.
     pub account: String,
     pub limits: Limits,
+    pub operator: OperatorGrants,
     /// Response headers that the element wants, in lower case; `date` always comes.
     pub response_headers: Vec<String>,
 }
@@ -31,4 +32,18 @@ pub struct RefreshGrant {
     pub client_id: Secret,
     pub client_secret: Secret,
     pub refresh_token: Secret,
+    /// One of the secrets is the operator's.
+    pub by_operator: bool,
+}
+
+/// What of the grants whoever runs the gateway set, and the instance's user has no say in. A secret of theirs must not follow
+/// a url that the user chose.
+#[derive(Debug, Default)]
+pub struct OperatorGrants {
+    /// Names of secrets.
+    pub secrets: HashSet<String>,
+    /// Host patterns, beside those of the manifest, that these secrets may go to. Reached by https only.
+    pub hosts: Vec<String>,
+    /// Origins that they may go to.
+    pub origins: Vec<String>,
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::credential::Credential;
 use super::event::Format;
 use super::id::InstanceId;
 use super::time::Timestamp;
@@ -22,6 +23,9 @@ pub struct Instance {
     pub updated: Timestamp,
     /// SHA-256 of the token in hex; the token itself is shown once and not kept.
     pub token_hash: String,
+    /// Tokens from before a rotation that may still be used for a while.
+    #[serde(default)]
+    pub old_tokens: Vec<Credential>,
     /// Calls and polls are refused while false.
     pub enabled: bool,
     /// The configuration as the user gave it, without secrets, values as strings, booleans, numbers or objects.

@@ -4,6 +4,7 @@
 
 mod body;
 mod callback;
+mod clear;
 mod endpoint;
 mod fields;
 mod pollers;
@@ -15,6 +16,7 @@ use serde_json::{Map, Value};
 
 pub use body::{Body, parse_body, parse_patch};
 pub use callback::{BASIC_PASSWORD, BASIC_USERNAME, CALLBACK_HEADERS, SIGNATURE_GRACE, extra_headers};
+pub use clear::require_https;
 pub use endpoint::{CONCURRENCY, RATE, RETRY_POLICY, RETRY_SCHEDULE, TIMEOUT};
 pub use fields::FieldError;
 use fields::{Found, as_bool, as_minutes, as_text, is_placeholder};
@@ -23,6 +25,7 @@ pub use pollers::by_resource;
 use crate::domain::element::{Manifest, Property, PropertyKind};
 use crate::domain::instance::{DeliverySettings, Events, FirstSight, Warning};
 use crate::domain::secret::{MASK, Secret};
+use crate::engine::egress::{NatsUrl, is_nats};
 use crate::engine::sign::KeyKind;
 
 /// Longest text of one configuration value, in bytes.
@@ -117,6 +120,12 @@ pub fn accept(given: &Map<String, Value>, context: &Context<'_>) -> Result<Accep
         }
         if let Some(property) = property {
             check_property(property, value)?;
+            if context.manifest.hosts_from.contains(key) && value.as_str().is_some_and(clear::is_in_the_clear) {
+                warnings.add(
+                    key,
+                    "is not encrypted: credentials and records go to and from the vendor as plain text; use https",
+                );
+            }
         } else if !key.starts_with("event.") {
             // Perhaps a credential under a name that is not known: kept, but sealed.
             let element = &context.manifest.key;
@@ -295,6 +304,12 @@ fn events(
         }
     }
     let callback_url = value(CALLBACK_URL).map(callback_url).transpose()?.flatten();
+    if callback_url.as_deref().is_some_and(clear::is_in_the_clear) {
+        warnings.add(
+            CALLBACK_URL,
+            "is not encrypted: records go to it as plain text; use https",
+        );
+    }
     if enabled && callback_url.is_none() {
         warnings.add(
             CALLBACK_URL,
@@ -334,6 +349,10 @@ fn callback_url(value: &Value) -> Result<Option<String>, FieldError> {
     if is_placeholder(&text) {
         return Err(FieldError::placeholder(CALLBACK_URL, &text));
     }
+    if is_nats(&text) {
+        NatsUrl::parse(&text).map_err(|error| FieldError::new(CALLBACK_URL, error))?;
+        return Ok(Some(text));
+    }
     let url = url::Url::parse(&text).map_err(|error| {
         FieldError::new(
             CALLBACK_URL,
@@ -344,7 +363,7 @@ fn callback_url(value: &Value) -> Result<Option<String>, FieldError> {
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(FieldError::new(
             CALLBACK_URL,
-            format!("expected an http or https URL, found {text:?}"),
+            format!("expected an http, https, nats or tls URL, found {text:?}"),
         ));
     }
     Ok(Some(text))

@@ -1,7 +1,9 @@
 //! May this request leave the gateway, and where to? Judges text and addresses; never resolves a name and never sends.
 
 mod address;
+mod nats;
 mod placeholder;
+mod withheld;
 
 use std::collections::HashMap;
 
@@ -11,7 +13,9 @@ use crate::domain::run::{Refusal, Request};
 use crate::domain::secret::Secret;
 
 pub use address::{allowed_address, literal_address};
+pub use nats::{Names, NatsUrl, fill_subject, is_nats};
 pub use placeholder::fill;
+pub use withheld::{withheld, withheld_token};
 
 /// Longest URL, in bytes; more is refused by many servers anyway.
 pub const URL_BYTES_MAX: usize = 16 * 1024;
@@ -103,23 +107,41 @@ fn admit_url(text: &str, hosts: &[String], origins: &[String]) -> Result<Url, Re
     }
     let mut url = web_url(text).map_err(Refusal)?;
     url.set_fragment(None);
-    let by_pattern = url.scheme() == "https"
-        && url.port_or_known_default() == Some(443)
-        && url
-            .domain()
-            .is_some_and(|domain| hosts.iter().any(|pattern| matches_pattern(domain, pattern)));
-    let by_origin = || {
-        origins
-            .iter()
-            .any(|origin| Url::parse(origin).is_ok_and(|origin| origin.origin() == url.origin()))
-    };
-    if by_pattern || by_origin() {
+    if is_of_hosts(&url, hosts) || is_of_origins(&url, origins) {
         return Ok(url);
     }
     refuse(format!(
         "{} is neither a host of the element's manifest, reached by https, nor an address of the instance's configuration",
         url.origin().ascii_serialization()
     ))
+}
+
+/// A pattern's host is reached by https, on its port.
+fn is_of_hosts(url: &Url, hosts: &[String]) -> bool {
+    url.scheme() == "https"
+        && url.port_or_known_default() == Some(443)
+        && url
+            .domain()
+            .is_some_and(|domain| hosts.iter().any(|pattern| matches_pattern(domain, pattern)))
+}
+
+fn is_of_origins(url: &Url, origins: &[String]) -> bool {
+    origins
+        .iter()
+        .any(|origin| Url::parse(origin).is_ok_and(|origin| origin.origin() == url.origin()))
+}
+
+/// Would it go over a network as plain text? What stays within this machine does not.
+#[must_use]
+pub fn is_in_the_clear(url: &Url) -> bool {
+    let is_local = match url.host() {
+        Some(url::Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        _ => literal_address(url).is_some_and(|address| address.to_canonical().is_loopback()),
+    };
+    url.scheme() == "http" && !is_local
 }
 
 /// An absolute http or https URL with a host, without user, password and port 0. The error is for people and shows neither

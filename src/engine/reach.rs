@@ -1,13 +1,13 @@
 //! What an element is told of an instance's configuration, and what it may reach with it.
 //! Must not show a secret: of those that are set, the element gets the names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 use url::Url;
 
 use crate::domain::element::{ACCESS_TOKEN, Manifest, Oauth2, Property, PropertyKind};
-use crate::domain::grants::{Grants, RefreshGrant};
+use crate::domain::grants::{Grants, OperatorGrants, RefreshGrant};
 use crate::domain::secret::Secret;
 
 /// Names of the secrets that are set are listed under this key of the configuration.
@@ -28,6 +28,7 @@ impl Told {
         manifest: &Manifest,
         value: impl Fn(&Property) -> Option<Value>,
         secrets: HashMap<String, Secret>,
+        by_operator: &ByOperator,
     ) -> Self {
         let mut plain = Map::new();
         for property in manifest.properties.iter().filter(|property| !property.secret) {
@@ -40,11 +41,13 @@ impl Told {
         let account = parts.fold(manifest.key.clone(), |name, value| format!("{name}|{}", text(value)));
         let urls = manifest.hosts_from.iter();
         let origins = urls.filter_map(|key| origin_of(plain.get(key)?.as_str()?)).collect();
+        let operator = operator_grants(manifest, &value, &plain, &secrets, by_operator);
         let oauth2 = manifest.oauth2.as_ref();
         let grants = Grants {
             hosts: manifest.hosts.clone(),
             origins,
-            oauth2: oauth2.and_then(|oauth2| refresh_grant(oauth2, &plain, &secrets)),
+            oauth2: oauth2.and_then(|oauth2| refresh_grant(oauth2, &plain, &secrets, by_operator)),
+            operator,
             secrets,
             account,
             limits: manifest.limits.clone(),
@@ -65,11 +68,49 @@ impl Told {
     }
 }
 
+/// What whoever runs the gateway set for an element, where the instance says nothing of its own.
+#[derive(Debug, Default)]
+pub struct ByOperator {
+    /// Keys of properties, secret or not, whose value is the operator's.
+    pub keys: HashSet<String>,
+    /// Host patterns and origins that the operator's secrets may go to as well.
+    pub secret_hosts: Vec<String>,
+}
+
+/// Urls that are the operator's or the manifest's own are no user's choice.
+fn operator_grants(
+    manifest: &Manifest,
+    value: impl Fn(&Property) -> Option<Value>,
+    plain: &Map<String, Value>,
+    secrets: &HashMap<String, Secret>,
+    by_operator: &ByOperator,
+) -> OperatorGrants {
+    let chosen_by_user = |key: &str| {
+        let property = manifest.property(key);
+        !by_operator.keys.contains(key) && property.is_none_or(|property| value(property).is_some())
+    };
+    let urls = manifest.hosts_from.iter().filter(|key| !chosen_by_user(key));
+    let urls = urls.filter_map(|key| plain.get(key)?.as_str());
+    let listed = by_operator.secret_hosts.iter().map(String::as_str);
+    let (listed, hosts): (Vec<_>, Vec<_>) = listed.partition(|text| text.contains("://"));
+    OperatorGrants {
+        secrets: by_operator
+            .keys
+            .iter()
+            .filter(|key| secrets.contains_key(*key))
+            .cloned()
+            .collect(),
+        hosts: hosts.into_iter().map(str::to_owned).collect(),
+        origins: urls.chain(listed).filter_map(origin_of).collect(),
+    }
+}
+
 /// What access tokens are obtained with; `None` unless all of it is set.
 fn refresh_grant(
     oauth2: &Oauth2,
     configuration: &Map<String, Value>,
     secrets: &HashMap<String, Secret>,
+    by_operator: &ByOperator,
 ) -> Option<RefreshGrant> {
     let text = |key: &str| configuration.get(key).and_then(Value::as_str);
     let secret = |key: &str| secrets.get(key).cloned().or_else(|| text(key).map(Secret::new));
@@ -79,6 +120,9 @@ fn refresh_grant(
         client_id: filled(&oauth2.client_id)?,
         client_secret: filled(&oauth2.client_secret)?,
         refresh_token: filled(&oauth2.refresh_token)?,
+        by_operator: [&oauth2.client_secret, &oauth2.refresh_token]
+            .into_iter()
+            .any(|key| by_operator.keys.contains(key)),
     })
 }
 
@@ -117,7 +161,12 @@ mod tests {
         let (manifest, _) = Manifest::parse(document.to_string().as_bytes()).unwrap();
         let set = json!({"url": "https://a.example:8443/p?q", "user": "jo", "count": "7", "token": "hunter2"});
         let secrets = HashMap::from(["token", "a"].map(|name| (name.to_owned(), Secret::new("hunter2"))));
-        let told = Told::of(&manifest, |property| set.get(&property.key).cloned(), secrets);
+        let told = Told::of(
+            &manifest,
+            |property| set.get(&property.key).cloned(),
+            secrets,
+            &ByOperator::default(),
+        );
         let expected = json!({
             "url": "https://a.example:8443/p?q", "user": "jo", "count": 7, "all": true, "$secrets": ["a", "token"],
         });
@@ -138,7 +187,12 @@ mod tests {
         };
         let grant = |configuration: Value, names: &[&str]| {
             let secrets = names.iter().map(|name| ((*name).to_owned(), Secret::new(*name)));
-            refresh_grant(&oauth2, configuration.as_object().unwrap(), &secrets.collect())
+            refresh_grant(
+                &oauth2,
+                configuration.as_object().unwrap(),
+                &secrets.collect(),
+                &ByOperator::default(),
+            )
         };
         let all = json!({"url": "https://vendor.example/", "id": "me"});
         let found = grant(all.clone(), &["secret", "refresh"]).unwrap();
@@ -155,5 +209,42 @@ mod tests {
             .is_none()
         );
         assert!(grant(json!({"id": "me"}), &["secret", "refresh"]).is_none());
+    }
+
+    #[test]
+    fn a_secret_of_the_operator_follows_no_url_of_the_user() {
+        let document = json!({
+            "key": "x", "name": "X", "hub": "h", "version": "1.0.0", "projection": 1, "resources": [{"name": "r"}],
+            "properties": [
+                {"key": "url", "type": "url", "operator": true},
+                {"key": "code", "type": "password", "secret": true, "operator": true},
+                {"key": "other", "type": "url", "default": "https://default.example"},
+            ],
+            "hosts": ["x.example"], "hostsFrom": ["url", "other"],
+        });
+        let (manifest, _) = Manifest::parse(document.to_string().as_bytes()).unwrap();
+        let grants = |set: Value, operator: &[&str], secret_hosts: &[&str]| {
+            let by_operator = ByOperator {
+                keys: operator.iter().map(ToString::to_string).collect(),
+                secret_hosts: secret_hosts.iter().map(ToString::to_string).collect(),
+            };
+            let secrets = HashMap::from([("code".to_owned(), Secret::new("hunter2"))]);
+            let value = |property: &Property| set.get(&property.key).cloned();
+            Told::of(&manifest, value, secrets, &by_operator).grants.operator
+        };
+        let url = json!({"url": "https://a.example/p"});
+        let default = "https://default.example".to_owned();
+        let own = grants(url.clone(), &["code"], &[]);
+        assert_eq!((own.secrets.len(), &own.origins), (1, &vec![default.clone()]));
+        let set = grants(url.clone(), &["code", "url"], &[]);
+        assert_eq!(set.origins, ["https://a.example".to_owned(), default]);
+        let both = json!({"url": "https://a.example", "other": "https://b.example"});
+        let listed = grants(both, &["code"], &["*.c.example", "http://127.0.0.1:8080/x"]);
+        assert_eq!(listed.hosts, ["*.c.example"]);
+        assert_eq!(listed.origins, ["http://127.0.0.1:8080"]);
+        assert!(
+            grants(url, &[], &[]).secrets.is_empty(),
+            "the instance's own secret may go where its url says"
+        );
     }
 }

@@ -20,7 +20,7 @@ use crate::engine::configuration::{Accepted, Context, POLLER_CONFIGURATION, acce
 use crate::engine::dates::{Zone, read_lenient};
 use crate::engine::macros::Moments;
 use crate::engine::poller_url::PollerUrl;
-use crate::engine::reach::Told;
+use crate::engine::reach::{ByOperator, Told};
 use crate::engine::watermark;
 use crate::ports::Grants;
 
@@ -63,6 +63,8 @@ pub(super) fn asked(ask: &Ask, manifest: &Manifest, now: Timestamp) -> anyhow::R
         manifest,
         value,
         own.map(|(name, secret)| (name.clone(), secret.clone())).collect(),
+        // At the author's desk there is no operator but the author.
+        &ByOperator::default(),
     );
     Ok(Asked {
         run: Run {

@@ -8,7 +8,7 @@ use reqwest::{Body, Method};
 use super::Shared;
 use super::reason::Reason;
 use super::vendor::header;
-use crate::engine::egress::web_url;
+use crate::engine::egress::{is_nats, web_url};
 use crate::ports::{Answer, Post};
 
 /// After the status came, its body is worth so much waiting: a connection that can be used again saves about as much.
@@ -21,8 +21,11 @@ const HEADERS_KEPT_MAX: usize = 32;
 impl Shared {
     /// As `Callback::post` promises. Once a status came it stands, whatever becomes of the answer's body.
     pub(super) async fn post(&self, post: Post) -> Result<Answer, Reason> {
+        if is_nats(&post.url) {
+            return self.nats.publish(&post).await;
+        }
         let url = web_url(&post.url).map_err(Reason::Url)?;
-        self.guard.check_literal(&url)?;
+        self.guard.check_url(&url)?;
         let mut request = reqwest::Request::new(Method::POST, url);
         request.headers_mut().reserve(post.headers.len() + 2);
         for (name, value) in &post.headers {

@@ -161,9 +161,9 @@ impl Shared {
 
     async fn ask(&self, request: reqwest::Request) -> Result<Granted, Denied> {
         let host = request.url().host_str().unwrap_or_default().to_owned();
-        let sent = match self.guard.check_literal(request.url()) {
+        let sent = match self.guard.check_url(request.url()) {
             Ok(()) => self.exchange(request).await,
-            Err(blocked) => Err(blocked.into()),
+            Err(reason) => Err(reason),
         };
         judge(&sent.map_err(|reason| Denied::NoToken(reason.to_string()))?, &host)
     }
@@ -256,6 +256,9 @@ fn request(grant: &RefreshGrant, refresh_token: &Secret, grants: &Grants) -> Res
         lane: String::new(),
     };
     let url = egress::admit(&wanted, &grants.hosts, &grants.origins).map_err(|refusal| Denied::NoToken(refusal.0))?;
+    if let Some(sentence) = egress::withheld_token(&url, grant, grants) {
+        return Err(Denied::NoToken(sentence));
+    }
     let mut request = reqwest::Request::new(Method::POST, url);
     let headers = request.headers_mut();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));

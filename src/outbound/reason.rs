@@ -17,6 +17,10 @@ pub(super) enum Reason {
     Header(String),
     #[error("blocked_address: {0}")]
     Blocked(#[from] Blocked),
+    #[error("withheld_secret: {0}")]
+    Withheld(String),
+    #[error("not_encrypted: {0} is reached by http; this gateway sends by https alone (require_https)")]
+    NotEncrypted(String),
     #[error("dns: {0}")]
     Dns(String),
     #[error("connect: {0}")]
@@ -35,6 +39,10 @@ pub(super) enum Reason {
     NoToken(String),
     #[error("too_long: the answer is longer than {0} bytes")]
     TooLong(usize),
+    #[error("no_stream: {0}")]
+    NoStream(String),
+    #[error("refused: {0}")]
+    Refused(String),
 }
 
 impl From<Reason> for Unanswered {

@@ -1,25 +1,39 @@
 //! Addresses that may be dialled: the check of literal ones, and the resolver that hands on allowed addresses alone.
 //! Never caches: each new connection resolves and judges again.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::Url;
 
-use crate::engine::egress::{allowed_address, literal_address, web_url};
+use super::Options;
+use super::reason::Reason;
+use crate::engine::egress::{NatsUrl, allowed_address, is_nats, literal_address, web_url};
+
+/// Asks for the addresses of a name.
+pub(super) type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
 
 /// The operator's address policy. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Guard {
     policy: Arc<Policy>,
+    lookup: Lookup,
+}
+
+/// By the system's resolver.
+pub(super) fn system_lookup() -> Lookup {
+    Arc::new(|host: String| Box::pin(async move { Ok(tokio::net::lookup_host((host, 0)).await?.collect()) }))
 }
 
 #[derive(Debug)]
 struct Policy {
     allow_private: bool,
     allow_networks: Vec<IpNet>,
+    require_https: bool,
 }
 
 /// No address of a host may be dialled. Says which and why.
@@ -34,13 +48,29 @@ pub(super) struct Blocked {
 }
 
 impl Guard {
-    pub(super) fn new(allow_private: bool, allow_networks: Vec<IpNet>) -> Self {
+    pub(super) fn new(options: &Options, lookup: Lookup) -> Self {
         Self {
             policy: Arc::new(Policy {
-                allow_private,
-                allow_networks,
+                allow_private: options.allow_private_networks,
+                allow_networks: options.allow_networks.clone(),
+                require_https: options.require_https,
             }),
+            lookup,
         }
+    }
+
+    /// All that can be said of a URL before its name is resolved.
+    pub(super) fn check_url(&self, url: &Url) -> Result<(), Reason> {
+        self.check_encryption(url, url.scheme() == "https")?;
+        Ok(self.check_literal(url)?)
+    }
+
+    /// May this host be reached so?
+    pub(super) fn check_encryption(&self, url: &Url, is_encrypted: bool) -> Result<(), Reason> {
+        if self.policy.require_https && !is_encrypted {
+            return Err(Reason::NotEncrypted(url.host_str().unwrap_or_default().to_owned()));
+        }
+        Ok(())
     }
 
     /// For hosts that no resolver is asked about.
@@ -69,7 +99,20 @@ impl Guard {
 
     /// The kind check, when a callback is configured; the one at each connection counts.
     pub(super) fn admissible(&self, url: &str) -> Result<(), String> {
-        let url = web_url(url)?;
+        let (url, is_encrypted) = if is_nats(url) {
+            let url = NatsUrl::parse(url)?;
+            (url.origin().clone(), url.tls())
+        } else {
+            let url = web_url(url)?;
+            let is_encrypted = url.scheme() == "https";
+            (url, is_encrypted)
+        };
+        if self.policy.require_https && !is_encrypted {
+            return Err(
+                "is not encrypted; expected an https or tls URL, since this gateway sends in no other way (require_https)"
+                    .into(),
+            );
+        }
         self.check_literal(&url).map_err(|blocked| blocked.to_string())?;
         let name = url.domain().unwrap_or_default().trim_end_matches('.');
         let is_local = name == "localhost" || name.ends_with(".localhost");
@@ -85,6 +128,7 @@ impl Guard {
         let Policy {
             allow_private,
             allow_networks,
+            ..
         } = &*self.policy;
         allowed_address(address, *allow_private, allow_networks).map_err(|range| Blocked {
             host: host.to_owned(),
@@ -99,7 +143,7 @@ impl Resolve for Guard {
         let guard = self.clone();
         Box::pin(async move {
             let host = name.as_str();
-            let addresses = tokio::net::lookup_host((host, 0)).await?.collect();
+            let addresses = (guard.lookup)(host.to_owned()).await?;
             let allowed = guard.filter(host, addresses)?;
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
@@ -117,8 +161,17 @@ mod tests {
             .collect()
     }
 
+    fn guard(allow_private_networks: bool, allow_networks: Vec<IpNet>) -> Guard {
+        let options = Options {
+            allow_private_networks,
+            allow_networks,
+            ..Options::default()
+        };
+        Guard::new(&options, system_lookup())
+    }
+
     fn strict() -> Guard {
-        Guard::new(false, Vec::new())
+        guard(false, Vec::new())
     }
 
     #[test]
@@ -166,6 +219,11 @@ mod tests {
             "http://localhost:8080/",
             "http://LOCALHOST./",
             "http://x.localhost/",
+            "nats://127.0.0.1/a",
+            "tls://0x7f.1/a",
+            "nats://[::ffff:10.0.0.1]/a",
+            "nats://localhost/a",
+            "nats://nats.test/",
         ] {
             assert!(strict().admissible(url).is_err(), "{url}");
         }
@@ -173,6 +231,8 @@ mod tests {
             "https://example.com/hook?x=1",
             "http://example.com:8080/",
             "https://1.1.1.1/",
+            "nats://nats.test/a.{instance}",
+            "tls://1.1.1.1:4222/a",
         ] {
             assert_eq!(strict().admissible(url), Ok(()), "{url}");
         }
@@ -180,13 +240,30 @@ mod tests {
 
     #[test]
     fn a_machine_of_one_s_own_may_be_posted_to_where_that_is_allowed() {
-        let open = Guard::new(true, Vec::new());
+        let open = guard(true, Vec::new());
         for url in ["http://127.0.0.1:9/", "http://localhost:9/", "http://10.0.0.1/"] {
             assert_eq!(open.admissible(url), Ok(()), "{url}");
         }
         assert!(open.admissible("http://169.254.169.254/latest/meta-data").is_err());
-        let loopback = Guard::new(false, vec!["127.0.0.0/8".parse().unwrap()]);
+        let loopback = guard(false, vec!["127.0.0.0/8".parse().unwrap()]);
         assert_eq!(loopback.admissible("http://localhost:9/"), Ok(()));
         assert!(loopback.admissible("http://10.0.0.1/").is_err());
+    }
+
+    #[test]
+    fn where_https_is_required_no_plain_url_passes() {
+        let options = Options {
+            allow_private_networks: true,
+            require_https: true,
+            ..Options::default()
+        };
+        let guard = Guard::new(&options, system_lookup());
+        for url in ["http://example.com/", "http://127.0.0.1:9/"] {
+            assert!(guard.admissible(url).unwrap_err().contains("require_https"), "{url}");
+            let refused = guard.check_url(&Url::parse(url).unwrap()).unwrap_err();
+            assert!(refused.to_string().starts_with("not_encrypted: "), "{refused}");
+        }
+        assert_eq!(guard.admissible("https://example.com/"), Ok(()));
+        assert_eq!(guard.check_url(&Url::parse("https://example.com/").unwrap()), Ok(()));
     }
 }

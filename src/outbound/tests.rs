@@ -1,5 +1,6 @@
 //! Both ports against small servers on this machine. Nothing leaves it, and nothing sleeps.
 
+mod guarded;
 mod oauth2;
 
 use std::collections::HashMap;
@@ -112,6 +113,7 @@ fn grants(address: SocketAddr) -> Grants {
         origins: vec![format!("http://{address}"), format!("https://{address}")],
         secrets: HashMap::from([("password".to_owned(), Secret::new("hunter2"))]),
         oauth2: None,
+        operator: Default::default(),
         account: "vendor|ada".into(),
         limits: Limits {
             requests: 100_000,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Body, Method};
+use url::Url;
 
 use super::reason::{Reason, causes};
 use super::{Shared, oauth2};
@@ -38,10 +39,15 @@ impl Shared {
     /// As `Vendor::send` promises. Dropping the future gives back its place and what it took of the budget.
     pub(super) async fn send(self: &Arc<Self>, request: Request, grants: &Grants) -> Result<Response, Refusal> {
         let id = request.id;
-        let ready = prepare(request, grants)?;
-        if let Err(blocked) = self.guard.check_literal(ready.request.url()) {
-            return Ok(no_answer(id, &blocked.into()));
+        let url = egress::admit(&request, &grants.hosts, &grants.origins)?;
+        // Not the element's mistake, and so no refusal: it is told that nothing came, and why.
+        if let Some(sentence) = egress::withheld(&url, &request.headers, grants) {
+            return Ok(no_answer(id, &Reason::Withheld(sentence)));
         }
+        if let Err(reason) = self.guard.check_url(&url) {
+            return Ok(no_answer(id, &reason));
+        }
+        let ready = prepare(request, url, grants)?;
         let _place = self.turns.place(grants, &ready.lane).await;
         let result = match &grants.oauth2 {
             Some(grant) if !ready.late.is_empty() => self.authorized(&ready, grant, grants).await?,
@@ -108,9 +114,8 @@ impl Ready {
     }
 }
 
-/// Judges the request and fills its placeholders, but for an access token, which is filled in when the request leaves.
-fn prepare(request: Request, grants: &Grants) -> Result<Ready, Refusal> {
-    let url = egress::admit(&request, &grants.hosts, &grants.origins)?;
+/// Fills the placeholders of a judged request, but for an access token, which is filled in when the request leaves.
+fn prepare(request: Request, url: Url, grants: &Grants) -> Result<Ready, Refusal> {
     let method = Method::from_bytes(request.method.as_bytes()).map_err(|error| Refusal(error.to_string()))?;
     let mut ready = reqwest::Request::new(method, url);
     let (late, headers): (Vec<_>, Vec<_>) = request

@@ -3,13 +3,11 @@
 mod check;
 mod keys;
 mod rows;
+mod tokens;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 use tracing::info;
 
 pub use keys::Signature;
@@ -26,12 +24,11 @@ use crate::domain::poll::ResourceState;
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::engine::configuration::{self, Accepted, Body, Context, FieldError, accept};
+use crate::engine::credentials::{self, counts};
 use crate::ports::StoreError;
 
 /// How often a change is tried against polls that commit at the same time.
 const CHANGE_TRIES: u32 = 8;
-/// Bytes of a token before base64.
-const TOKEN_BYTES: usize = 32;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -98,9 +95,7 @@ impl Gateway {
         let element = self.element(&key)?;
         let mut accepted = self.accept(&element, &body.configuration.unwrap_or_default(), &HashSet::new())?;
         let made_key = self.make_key(&mut accepted);
-        let mut token = [0; TOKEN_BYTES];
-        self.entropy.fill(&mut token);
-        let token = Secret::new(STANDARD.encode(token));
+        let token = self.new_token();
         let now = self.clock.now();
         let mut warnings = body.warnings;
         warnings.extend(accepted.warnings);
@@ -112,7 +107,8 @@ impl Gateway {
             tags: body.tags.unwrap_or_default(),
             created: now,
             updated: now,
-            token_hash: token_hash(token.expose()),
+            token_hash: credentials::hash(token.expose()),
+            old_tokens: Vec::new(),
             enabled: true,
             configuration: accepted.configuration,
             secrets: accepted
@@ -256,12 +252,6 @@ impl Gateway {
     }
 
     /// # Errors
-    /// The store's.
-    pub async fn instance_by_token(&self, token: &str) -> Result<Option<Instance>, StoreError> {
-        self.store.instance_by_token(token_hash(token)).await
-    }
-
-    /// # Errors
     /// `NotFound`, or the store's.
     pub async fn polls(&self, id: InstanceId) -> Result<Vec<Polling>, Error> {
         self.instance(id).await?;
@@ -339,6 +329,9 @@ impl Gateway {
             kept_secrets: kept,
         };
         let accepted = accept(given, &context)?;
+        if self.settings.require_https {
+            configuration::require_https(&accepted, &element.manifest)?;
+        }
         if let Some(url) = &accepted.events.callback_url {
             self.callback
                 .admissible(url)
@@ -352,6 +345,7 @@ impl Gateway {
     async fn write_change(&self, mut instance: Instance, before: &Instance, now: Timestamp) -> Result<Instance, Error> {
         instance.revision = before.revision + 1;
         instance.updated = now;
+        instance.old_tokens.retain(|token| counts(token, now));
         let mut rows = Vec::new();
         let mut removed = Vec::new();
         if polling_of(&instance) != polling_of(before) {
@@ -397,15 +391,4 @@ impl Gateway {
             .ok()
             .map(|reach| reach.grants.account.clone())
     }
-}
-
-/// SHA-256 in hex. Tokens have 256 random bits, so that a plain hash is enough to keep them secret.
-fn token_hash(token: &str) -> String {
-    Sha256::digest(token.as_bytes())
-        .iter()
-        .fold(String::with_capacity(64), |mut hex, byte| {
-            use std::fmt::Write as _;
-            write!(hex, "{byte:02x}").expect("writing to a string can't fail");
-            hex
-        })
 }

@@ -12,7 +12,7 @@ use super::Gateway;
 use crate::domain::element::{Element, Property};
 use crate::domain::instance::Instance;
 use crate::domain::secret::Secret;
-use crate::engine::reach::Told;
+use crate::engine::reach::{ByOperator, Told};
 use crate::ports::Grants;
 
 /// An instance's element with all that its runs need.
@@ -69,6 +69,15 @@ impl Gateway {
                 .and_then(|operator| operator.get(&property.key))
         };
         let mut secrets: HashMap<String, Secret> = HashMap::new();
+        let mut by_operator = ByOperator {
+            secret_hosts: self
+                .settings
+                .secret_hosts
+                .get(&manifest.key)
+                .cloned()
+                .unwrap_or_default(),
+            ..ByOperator::default()
+        };
         for property in manifest.properties.iter().filter(|property| property.secret) {
             if let Some(secret) = plain_secrets.get(&property.key) {
                 secrets.insert(property.key.clone(), secret.clone());
@@ -76,13 +85,20 @@ impl Gateway {
                 secrets.insert(property.key.clone(), self.unseal(&property.key, sealed)?);
             } else if let Some(text) = set_by_operator(property) {
                 secrets.insert(property.key.clone(), text.clone());
+                by_operator.keys.insert(property.key.clone());
             }
         }
+        let plain = manifest.properties.iter().filter(|property| !property.secret);
+        let is_operator_s = |property: &&Property| {
+            !instance.configuration.contains_key(&property.key) && set_by_operator(property).is_some()
+        };
+        let keys = plain.filter(is_operator_s).map(|property| property.key.clone());
+        by_operator.keys.extend(keys);
         let value = |property: &Property| {
             let own = instance.configuration.get(&property.key).cloned();
             own.or_else(|| set_by_operator(property).map(|text| Value::from(text.expose())))
         };
-        let told = Told::of(manifest, value, secrets);
+        let told = Told::of(manifest, value, secrets, &by_operator);
         let origin = xxh3_64(Value::Object(told.plain.clone()).to_string().as_bytes());
         Ok(Reach {
             configuration: told.configuration(),

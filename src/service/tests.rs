@@ -1,6 +1,7 @@
 //! The services as a whole: over the real store, with a scripted element, vendor and callback, on a clock that the test
 //! moves. Nothing here sleeps or knows how a service does its work.
 
+mod access;
 mod courier;
 mod deliveries;
 mod elements;

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::domain::audit::{AuditEntry, AuditQuery, Who};
+use crate::domain::credential::Credential;
 use crate::domain::delivery::{Attempt, AttemptRow, Delivery, DeliveryStatus, OutboxId, Outgoing};
 use crate::domain::endpoint::Endpoint;
 use crate::domain::event::{Change, Event, Format, Notification};
@@ -43,6 +45,9 @@ macro_rules! contract {
             purging_drops_old_batches_that_are_settled
             settling_what_is_gone_is_no_error
             the_components_of_an_element_are_one_row
+            an_instance_is_found_by_its_old_tokens_while_it_has_them
+            the_audit_log_is_read_from_the_newest_page_by_page
+            the_audit_log_is_purged_a_little_at_a_time
         }
     };
     ($open:path: $($sentence:ident)*) => {
@@ -71,6 +76,7 @@ pub(super) fn instance(token: &str) -> Instance {
         created: at(0),
         updated: at(1),
         token_hash: token.into(),
+        old_tokens: Vec::new(),
         enabled: true,
         configuration: BTreeMap::from([("k".into(), serde_json::json!({"a": [1, "x"]}))]),
         secrets: BTreeMap::new(),
@@ -821,4 +827,104 @@ pub(super) async fn the_components_of_an_element_are_one_row(store: Given) {
     assert_eq!(stored, [("a".to_owned(), second), ("b".to_owned(), first)]);
     put("a", &row(3, Vec::new())).await.unwrap();
     assert_eq!(store.generations().await.unwrap().len(), 1);
+}
+
+pub(super) async fn an_instance_is_found_by_its_old_tokens_while_it_has_them(store: Given) {
+    let resource = create(&*store, "one").await;
+    let mut changed = store.instance(resource.instance).await.unwrap().unwrap();
+    let found = async |token: &str| {
+        store
+            .instance_by_token(token.into())
+            .await
+            .unwrap()
+            .map(|found| found.id)
+    };
+    changed.revision += 1;
+    changed.token_hash = "two".into();
+    changed.old_tokens = vec![Credential {
+        sha256: "one".into(),
+        until: Some(at(9)),
+    }];
+    store
+        .update_instance(changed.clone(), Vec::new(), Vec::new())
+        .await
+        .unwrap();
+    assert_eq!([found("one").await, found("two").await], [Some(changed.id); 2]);
+    changed.revision += 1;
+    changed.old_tokens.clear();
+    store
+        .update_instance(changed.clone(), Vec::new(), Vec::new())
+        .await
+        .unwrap();
+    assert_eq!([found("one").await, found("two").await], [None, Some(changed.id)]);
+    // A token that nobody has any more may be given again.
+    create(&*store, "one").await;
+    store.delete_instance(changed.id).await.unwrap();
+    assert_eq!(found("two").await, None);
+}
+
+fn audit_entry(request: &str, ms: i64, instance: Option<u64>) -> AuditEntry {
+    AuditEntry {
+        at: at(ms),
+        request: request.into(),
+        who: Who::Token(InstanceId(7)),
+        client: "192.0.2.1".into(),
+        method: "PATCH".into(),
+        path: "/instances/7".into(),
+        status: 200,
+        instance: instance.map(InstanceId),
+    }
+}
+
+pub(super) async fn the_audit_log_is_read_from_the_newest_page_by_page(store: Given) {
+    let entries = [
+        audit_entry("a", 1, Some(7)),
+        audit_entry("b", 2, None),
+        // The same moment and the same id: both stay.
+        audit_entry("b", 2, Some(8)),
+        audit_entry("d", 3, Some(7)),
+    ];
+    for entry in &entries {
+        store.append_audit(entry.clone()).await.unwrap();
+    }
+    let [a, b, c, d] = entries;
+    let all = AuditQuery::default();
+    let whole = store.audit(all, 4).await.unwrap();
+    assert_eq!(
+        (whole.entries, whole.next),
+        (vec![d.clone(), c.clone(), b.clone(), a.clone()], None)
+    );
+    let first = store.audit(all, 2).await.unwrap();
+    assert_eq!(first.entries, [d.clone(), c.clone()]);
+    let before = first.next;
+    let second = store.audit(AuditQuery { before, ..all }, 2).await.unwrap();
+    assert_eq!((second.entries, second.next), (vec![b.clone(), a.clone()], None));
+    let table = [
+        (Some(2), None, None, vec![&d, &c, &b]),
+        (None, Some(3), None, vec![&c, &b, &a]),
+        (Some(2), Some(3), Some(8), vec![&c]),
+        (None, None, Some(7), vec![&d, &a]),
+        (Some(4), None, None, vec![]),
+        (Some(3), Some(1), None, vec![]),
+    ];
+    for (from, to, instance, expected) in table {
+        let query = AuditQuery {
+            from: from.map(at),
+            to: to.map(at),
+            instance: instance.map(InstanceId),
+            before: None,
+        };
+        let found = store.audit(query, 10).await.unwrap();
+        assert_eq!(found.entries.iter().collect::<Vec<_>>(), expected, "{query:?}");
+    }
+}
+
+pub(super) async fn the_audit_log_is_purged_a_little_at_a_time(store: Given) {
+    for ms in 0..5 {
+        store.append_audit(audit_entry("x", ms, None)).await.unwrap();
+    }
+    assert_eq!(store.purge_audit(at(3), 2).await.unwrap(), 2);
+    assert_eq!(store.purge_audit(at(3), 2).await.unwrap(), 1);
+    assert_eq!(store.purge_audit(at(3), 2).await.unwrap(), 0);
+    assert_eq!(store.audit(AuditQuery::default(), 9).await.unwrap().entries.len(), 2);
 }

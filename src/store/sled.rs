@@ -17,6 +17,7 @@ use self::leaf_cache::LeafCache;
 use self::transaction::Transaction;
 use self::writer::{Message, Pending, Writer};
 use super::Error;
+use crate::domain::audit::{AuditEntry, AuditPage, AuditQuery};
 use crate::domain::delivery::{AttemptRow, OutboxId, Outgoing};
 use crate::domain::endpoint::Endpoint;
 use crate::domain::event::Notification;
@@ -28,6 +29,7 @@ use crate::domain::record::Fingerprint;
 use crate::domain::time::Timestamp;
 use crate::ports::{Durability, Horizon, PageCommit, Settled, Skip, Store, StoreError, Stored};
 
+mod audit;
 mod batches;
 mod codec;
 mod couriers;
@@ -433,6 +435,23 @@ impl Store for SledStore {
     fn put_generations(&self, key: String, generations: Generations) -> Stored<()> {
         self.write(Durability::Synced, 0, move |transaction| {
             elements::put(transaction, &key, &generations)
+        })
+    }
+
+    fn append_audit(&self, entry: AuditEntry) -> Stored<()> {
+        self.write(Durability::Synced, 0, move |transaction| {
+            audit::append(transaction, &entry)
+        })
+    }
+
+    fn audit(&self, query: AuditQuery, limit: usize) -> Stored<AuditPage> {
+        self.read(move |tree| audit::newest(tree, &query, limit))
+    }
+
+    fn purge_audit(&self, time: Timestamp, limit: usize) -> Stored<usize> {
+        // What comes back after a crash is purged again.
+        self.write(Durability::Lazy, 0, move |transaction| {
+            audit::purge(transaction, time, limit)
         })
     }
 }

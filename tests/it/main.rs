@@ -14,6 +14,7 @@ mod language;
 mod projects;
 mod support;
 
+mod access;
 mod api;
 mod changes;
 mod docs;
@@ -21,6 +22,7 @@ mod elements;
 mod hub;
 mod hubspot;
 mod misbehave;
+mod nats;
 mod notes;
 mod restart;
 mod seeds;

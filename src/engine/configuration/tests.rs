@@ -81,7 +81,11 @@ fn the_first_seed_body_is_accepted_as_printed_with_warnings() {
     let fields: Vec<_> = accepted.warnings.iter().map(|warning| warning.field.as_str()).collect();
     assert_eq!(
         fields,
-        [REFRESH_INTERVAL, "event.poller.configuration.accounts.url"],
+        [
+            CALLBACK_URL,
+            REFRESH_INTERVAL,
+            "event.poller.configuration.accounts.url"
+        ],
         "{:?}",
         accepted.warnings
     );
@@ -125,7 +129,12 @@ fn the_second_seed_body_is_accepted_as_bash_sends_it() {
             accepted.warnings
         );
     }
-    assert_eq!(accepted.warnings.len(), 5, "{:?}", accepted.warnings);
+    assert_eq!(
+        accepted.warnings.len(),
+        6,
+        "with the url in the clear: {:?}",
+        accepted.warnings
+    );
 }
 
 #[test]
@@ -155,6 +164,29 @@ fn every_spelling_of_the_clients_is_understood() {
             .refresh_interval_ms,
         59_999_999_940_000
     );
+}
+
+#[test]
+fn a_callback_is_on_the_web_or_a_stream() {
+    for url in [
+        "https://example.com/events",
+        "nats://nats.test/events.{instance}",
+        "tls://nats.test:4222/events",
+    ] {
+        let accepted = try_accept(with(CALLBACK_URL, json!(url))).unwrap();
+        assert_eq!(accepted.events.callback_url.as_deref(), Some(url));
+    }
+    for (url, words) in [
+        ("ftp://example.com/", "expected an http, https, nats or tls URL"),
+        ("nats://nats.test", "there is no subject"),
+        ("nats://nats.test/a.>", "holds '>'"),
+        ("nats://ada:hunter2@nats.test/a", "event.notification.basic.username"),
+    ] {
+        let error = try_accept(with(CALLBACK_URL, json!(url))).unwrap_err();
+        assert_eq!(error.field, CALLBACK_URL);
+        let text = error.to_string();
+        assert!(text.contains(words) && !text.contains("hunter2"), "{url}: {text}");
+    }
 }
 
 #[test]
@@ -337,4 +369,27 @@ fn a_missing_credential_says_where_it_can_be_set() {
     let error = try_accept(configuration).unwrap_err();
     assert_eq!(error.field, "crm.autotask.username");
     assert!(error.message.starts_with("is missing"), "{error}");
+}
+
+#[test]
+fn an_address_in_the_clear_is_warned_of_unless_it_is_this_machine_and_refused_where_https_is_required() {
+    const VENDOR: &str = "crm.autotask.server.url";
+    for (key, url, warned) in [
+        (CALLBACK_URL, "http://example.com/x", true),
+        (CALLBACK_URL, "HTTP://10.0.0.1/", true),
+        (CALLBACK_URL, "https://example.com/x", false),
+        (CALLBACK_URL, "http://127.0.0.1:8098/", false),
+        (CALLBACK_URL, "http://[::1]:8098/", false),
+        (CALLBACK_URL, "http://localhost:8098/", false),
+        (VENDOR, "http://autotask.example", true),
+        (VENDOR, "http://127.0.0.1:9", false),
+    ] {
+        let mut configuration = first_seed();
+        configuration[key] = json!(url);
+        let accepted = try_accept(configuration).unwrap();
+        let found = accepted.warnings.iter().any(|warning| warning.field == key);
+        assert_eq!(found, warned, "{key} {url}: {:?}", accepted.warnings);
+        let refused = require_https(&accepted, &manifest()).is_err();
+        assert_eq!(refused, key == VENDOR, "{key} {url}");
+    }
 }

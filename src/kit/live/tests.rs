@@ -126,7 +126,7 @@ fn asked() -> Asked {
     let document =
         json!({"key": "x", "name": "X", "hub": "h", "version": "1.0.0", "projection": 1, "resources": [{"name": "r"}]});
     let (manifest, _) = Manifest::parse(document.to_string().as_bytes()).unwrap();
-    let told = Told::of(&manifest, |_| None, HashMap::new());
+    let told = Told::of(&manifest, |_| None, HashMap::new(), &Default::default());
     Asked {
         run: Run {
             operation: Operation::Check,

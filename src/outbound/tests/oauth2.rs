@@ -97,6 +97,7 @@ fn refresh_grant(address: SocketAddr) -> RefreshGrant {
         client_id: Secret::new("id & co"),
         client_secret: Secret::new("s3cret-client"),
         refresh_token: Secret::new("s3cret-refresh"),
+        by_operator: false,
     }
 }
 

@@ -16,6 +16,7 @@ fn grants(account: &str, concurrency_per_lane: u32) -> Grants {
         origins: Vec::new(),
         secrets: HashMap::new(),
         oauth2: None,
+        operator: Default::default(),
         account: account.into(),
         limits: Limits {
             requests: 120,

@@ -20,7 +20,9 @@ pub(super) fn create(
     resources: Rows,
 ) -> Result<Instance, StoreError> {
     instance.id = transaction.next_instance();
-    put_token(transaction, &instance)?;
+    for hash in hashes(&instance) {
+        put_token(transaction, instance.id, hash)?;
+    }
     transaction.put(keys::of(Kind::Instance, instance.id), rows::encode_instance(&instance)?);
     for (name, state) in resources {
         let resource = transaction.next_resource()?;
@@ -43,9 +45,11 @@ pub(super) fn update(
     if stored.revision + 1 != instance.revision {
         return Err(StoreError::Conflict(format!("instance {}", instance.id)));
     }
-    if stored.token_hash != instance.token_hash {
-        transaction.remove(keys::token(&stored.token_hash));
-        put_token(transaction, instance)?;
+    for hash in hashes(&stored).filter(|hash| !hashes(instance).any(|kept| kept == *hash)) {
+        transaction.remove(keys::token(hash));
+    }
+    for hash in hashes(instance).filter(|hash| !hashes(&stored).any(|had| had == *hash)) {
+        put_token(transaction, instance.id, hash)?;
     }
     transaction.put(key, rows::encode_instance(instance)?);
     for name in removed {
@@ -80,7 +84,9 @@ pub(super) fn delete(transaction: &mut Transaction<'_>, id: InstanceId) -> Resul
         return Ok(false);
     };
     let stored = rows::decode_instance(&key, &stored)?;
-    transaction.remove(keys::token(&stored.token_hash));
+    for hash in hashes(&stored) {
+        transaction.remove(keys::token(hash));
+    }
     transaction.remove(key);
     transaction.remove(keys::of(Kind::Memo, id));
     couriers::remove(transaction, id)?;
@@ -93,12 +99,18 @@ pub(super) fn delete(transaction: &mut Transaction<'_>, id: InstanceId) -> Resul
     Ok(true)
 }
 
-fn put_token(transaction: &mut Transaction<'_>, instance: &Instance) -> Result<(), StoreError> {
-    let key = keys::token(&instance.token_hash);
+/// By which an instance is found: of its token, and of those from before a rotation.
+fn hashes(instance: &Instance) -> impl Iterator<Item = &str> {
+    let old = instance.old_tokens.iter().map(|token| token.sha256.as_str());
+    std::iter::once(instance.token_hash.as_str()).chain(old)
+}
+
+fn put_token(transaction: &mut Transaction<'_>, instance: InstanceId, hash: &str) -> Result<(), StoreError> {
+    let key = keys::token(hash);
     if transaction.get(&key)?.is_some() {
         return Err(StoreError::Conflict("the owner of the token".into()));
     }
-    transaction.put(key, &instance.id.0.to_be_bytes());
+    transaction.put(key, &instance.0.to_be_bytes());
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //! Builds and reads keys. Reads no database and knows no value.
 
 use super::codec::{Malformed, Reader};
+use crate::domain::audit::AuditPlace;
 use crate::domain::id::InstanceId;
 use crate::domain::time::Timestamp;
 use crate::ports::StoreError;
@@ -49,6 +50,8 @@ pub(super) enum Kind {
     Number = 0x18,
     /// created, instance, batch -> nothing. Settled batches with something that was never delivered.
     PurgeableLater = 0x19,
+    /// time, number -> an entry of the audit log.
+    Audit = 0x20,
 }
 
 impl Kind {
@@ -74,6 +77,7 @@ impl Kind {
             Some(0x17) => "attempt",
             Some(0x18) => "number of a notification",
             Some(0x19) => "batch purgeable later",
+            Some(0x20) => "audit entry",
             _ => "unknown key",
         }
     }
@@ -228,6 +232,21 @@ pub(super) fn element(name: &str) -> Vec<u8> {
 
 pub(super) fn parse_element(key: &[u8]) -> Result<&str, StoreError> {
     std::str::from_utf8(key.get(1..).unwrap_or_default()).map_err(|error| corrupt(key, error))
+}
+
+pub(super) fn audit(place: AuditPlace) -> Vec<u8> {
+    key(Kind::Audit, &[&time(place.at), &place.number.to_be_bytes()])
+}
+
+pub(super) fn parse_audit(key: &[u8]) -> Result<AuditPlace, StoreError> {
+    let mut reader = parts(key);
+    let mut read = || {
+        Ok(AuditPlace {
+            at: time_of(reader.array()?),
+            number: u32::from_be_bytes(reader.array()?),
+        })
+    };
+    read().map_err(|error: Malformed| corrupt(key, error))
 }
 
 pub(super) fn orphan(instance: InstanceId, resource: ResourceNumber) -> Vec<u8> {

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::codec::{Malformed, Reader, put_i64, put_varint};
 use super::keys::{ResourceNumber, corrupt};
+use crate::domain::audit::AuditEntry;
 use crate::domain::delivery::AttemptRow;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::generation::Generations;
@@ -46,6 +47,17 @@ pub(super) fn encode_attempt(attempt: &AttemptRow) -> Result<Vec<u8>, StoreError
 
 pub(super) fn decode_attempt(key: &[u8], value: &[u8]) -> Result<AttemptRow, StoreError> {
     decode(key, value)
+}
+
+pub(super) fn encode_audit(entry: &AuditEntry) -> Result<Vec<u8>, StoreError> {
+    let mut value = vec![FORMAT];
+    put_json(&mut value, entry)?;
+    Ok(value)
+}
+
+pub(super) fn decode_audit(key: &[u8], value: &[u8]) -> Result<AuditEntry, StoreError> {
+    let reader = Reader::of_format(value, FORMAT).map_err(|error| corrupt(key, error))?;
+    read_json(key, reader)
 }
 
 /// What a row says in front of its state: enough for a commit to check and to move its due key.
