@@ -276,6 +276,7 @@ impl Poll {
             notifications,
             deliver: true,
             memo: None,
+            sketches: None,
             durability,
         };
         self.store.commit(page).await.expect("nobody else commits");

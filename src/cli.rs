@@ -15,7 +15,7 @@ use crate::kit;
     after_help = "First steps:\n  \
         tidegate serve                    starts the gateway on 127.0.0.1:8080 with its memory in ./data\n  \
         curl http://127.0.0.1:8080/health says whether it is up\n  \
-        cat data/user.secret data/organization.secret   are what the Authorization header wants\n  \
+        cat data/user.secret data/organization.secret   are what the Authorization header wants: keep them, delete the files\n  \
         tidegate element new my-crm       begins an element, the adapter for a vendor's API\n\n\
         README.md goes on from there: creating an instance, receiving events, writing an element."
 )]
@@ -29,7 +29,8 @@ pub enum Command {
     /// Run the gateway until it is told to stop (SIGTERM or Ctrl-C)
     #[command(
         after_help = "The account's secrets are read from TIDEGATE_USER_SECRET and TIDEGATE_ORGANIZATION_SECRET; where \
-        these are not set, they are made on the first start and kept in the data directory, readable by its owner alone.\n\n\
+        these are not set, they are made on the first start. The data directory keeps their hashes, and a plain copy of each, \
+        readable by its owner alone, until you delete it.\n\n\
         Settings of an element for all its instances stand in the file, e.g.\n  \
         [elements.autotaskcrm]\n  \
         \"crm.autotask.integration.code\" = \"...\""

@@ -9,6 +9,7 @@ pub mod deliverable;
 pub mod egress;
 pub mod endpoint;
 pub mod envelope;
+pub mod fields;
 pub mod lockout;
 pub mod macros;
 pub mod news;

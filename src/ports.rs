@@ -20,7 +20,7 @@ pub use crate::domain::grants::{Grants, RefreshGrant};
 use crate::domain::id::{Digest, InstanceId, ResourceKey};
 use crate::domain::instance::Instance;
 use crate::domain::poll::ResourceState;
-use crate::domain::record::Fingerprint;
+use crate::domain::record::{Fingerprint, SketchUpdate, Sketches};
 pub use crate::domain::run::Refusal;
 use crate::domain::run::{Fault, Request, Response, Run, Step};
 use crate::domain::secret::Secret;
@@ -96,6 +96,8 @@ pub struct PageCommit {
     /// Written for the whole instance when set; empty clears it.
     pub memo: Option<Vec<u8>>,
     pub durability: Durability,
+    /// What is known of the fields of its records from now on.
+    pub sketches: Option<SketchUpdate>,
 }
 
 /// Due polls that nobody asks for now.
@@ -222,6 +224,9 @@ pub trait Store: Send + Sync + 'static {
     fn audit(&self, query: AuditQuery, limit: usize) -> Stored<AuditPage>;
     /// Drops entries from before `time`; returns how many. Call again while it returns `limit`.
     fn purge_audit(&self, time: Timestamp, limit: usize) -> Stored<usize>;
+
+    /// What is known of the fields of these records, in the order of `ids`.
+    fn sketches(&self, key: ResourceKey, ids: Vec<String>) -> Stored<Sketches>;
 }
 
 /// Files that are written whole, read whole, and named by where they belong: `components/<digest>`. A name is one or more

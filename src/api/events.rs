@@ -56,6 +56,9 @@ fn render(row: &Outgoing) -> Value {
             "eventType": event.change.as_str(),
             "objectId": event.record,
             "date": event.date.to_seconds_text(),
+            "before": event.before.map(|digest| format!("{digest:032x}")),
+            "after": event.after.map(|digest| format!("{digest:032x}")),
+            "changedFields": event.fields,
         })
     };
     json!({

@@ -14,3 +14,21 @@ pub struct Fingerprint {
     /// The record was reported deleted and is remembered for its version alone.
     pub deleted: bool,
 }
+
+/// What is known of the fields of some records of a resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sketches {
+    /// Paths of fields, in the order in which they were first met: sketches name them by their places.
+    pub names: Vec<String>,
+    /// One for each record that was asked for.
+    pub each: Vec<Option<Vec<u8>>>,
+}
+
+/// What is to be known from now on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SketchUpdate {
+    /// All paths, if there are new ones.
+    pub names: Option<Vec<String>>,
+    /// Record id and sketch; None removes it.
+    pub sketches: Vec<(String, Option<Vec<u8>>)>,
+}

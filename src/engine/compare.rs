@@ -52,6 +52,8 @@ pub struct Difference {
     pub before: Option<u128>,
     /// None for what is only remembered: a baseline, or another projection of the same content.
     pub change: Option<Change>,
+    /// Paths of the fields that changed, once somebody has told them; see `fields`.
+    pub fields: Option<Vec<String>>,
 }
 
 /// One entry per id: the last one of a page wins, at the place of the first.
@@ -113,6 +115,7 @@ fn difference(dated: Dated, known: Option<&Fingerprint>, rules: &Rules) -> Optio
         fingerprint,
         before: known.filter(|known| !known.deleted).map(|known| known.digest),
         change,
+        fields: None,
     })
 }
 

@@ -5,6 +5,7 @@
 mod body;
 mod callback;
 mod clear;
+mod delivery;
 mod endpoint;
 mod fields;
 mod pollers;
@@ -23,7 +24,7 @@ use fields::{Found, as_bool, as_minutes, as_text, is_placeholder};
 pub use pollers::by_resource;
 
 use crate::domain::element::{Manifest, Property, PropertyKind};
-use crate::domain::instance::{DeliverySettings, Events, FirstSight, Warning};
+use crate::domain::instance::{Events, FirstSight, Warning};
 use crate::domain::secret::{MASK, Secret};
 use crate::engine::egress::{NatsUrl, is_nats};
 use crate::engine::sign::KeyKind;
@@ -325,7 +326,7 @@ fn events(
         .map(first_sight)
         .transpose()?
         .unwrap_or(FirstSight::Baseline);
-    let mut delivery = DeliverySettings::default();
+    let mut delivery = delivery::delivery(value, callback_url.as_deref())?;
     endpoint::endpoint(configuration, &mut delivery)?;
     Ok(Events {
         enabled,

@@ -1,14 +1,20 @@
-//! The body of a notification in the form that Cloud Elements documents, rendered once and frozen.
-//! Field order and meanings: facts of the vendor's public demo payloads; what is ours is `eventId` and `sequence` per
-//! event. A record's body goes in as the bytes it is, without being parsed.
+//! The body of a notification in the form that its instance asks for, rendered once and frozen. A record goes in as the
+//! bytes it is, neither parsed nor written anew. Decides nothing but what still fits: ids and numbers come in.
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use serde_json::to_string;
 
 use super::plan::Poll;
-use crate::domain::event::{Event, number_of};
+use crate::domain::event::{Change, Event, Format, number_of};
 use crate::domain::record::Record;
-use crate::domain::time::Timestamp;
+
+mod cloudevents;
+mod elements;
+mod standard;
+#[cfg(test)]
+mod tests;
 
 /// Who sends: what every notification of an instance has in common.
 #[derive(Clone, Debug)]
@@ -19,12 +25,149 @@ pub struct Sender {
     pub instance_tags: Vec<String>,
 }
 
-/// Tidegate has one account, one company and one user; consumers of Cloud Elements expect the numbers.
-const OWNER: u32 = 1;
+/// Length of a notification's id.
+const ID_CHARS: usize = 20;
 
-/// `Mon Jan 15 10:30:07 UTC 2018`
-fn java_date(time: Timestamp) -> String {
-    time.to_chrono().format("%a %b %d %H:%M:%S UTC %Y").to_string()
+/// Makes the bodies of one poll.
+#[derive(Clone, Copy, Debug)]
+pub struct Envelope<'a> {
+    poll: &'a Poll<'a>,
+    /// Of a body without any event.
+    frame_bytes: usize,
+}
+
+/// A body that is being put together.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    envelope: Envelope<'a>,
+    events: Vec<Event>,
+    /// JSON of the records, where the form has them apart from their events.
+    records_json: String,
+    events_json: String,
+}
+
+/// An event on its way into a body.
+#[derive(Clone, Copy)]
+struct Item<'a> {
+    event: &'a Event,
+    /// JSON of the record; a stand-in with nothing but its id where the record is gone or left out.
+    record: &'a str,
+    is_omitted: bool,
+}
+
+impl<'a> Envelope<'a> {
+    #[must_use]
+    pub fn new(poll: &'a Poll<'a>) -> Self {
+        let longest_id = "_".repeat(ID_CHARS);
+        let frame_bytes = frame(poll, &longest_id, i64::MAX.unsigned_abs(), "", "").len();
+        Self { poll, frame_bytes }
+    }
+
+    #[must_use]
+    pub fn draft(&self) -> Draft<'a> {
+        Draft {
+            envelope: *self,
+            events: Vec::new(),
+            records_json: String::new(),
+            events_json: String::new(),
+        }
+    }
+}
+
+impl Draft<'_> {
+    /// An empty draft takes any event: what is too long for the instance's limit goes without its record. The event comes
+    /// back where there is no room for it.
+    #[must_use]
+    pub fn add(&mut self, mut event: Event, record: &Record) -> Option<Event> {
+        let poll = self.envelope.poll;
+        if self.events.len() == poll.format.events_max() {
+            return Some(event);
+        }
+        let (whole, is_omitted) = (record_json(record, poll), false);
+        if !self.put(&event, &whole, is_omitted) {
+            if !self.events.is_empty() {
+                return Some(event);
+            }
+            let (stub, is_omitted) = (stub(record, poll), !record.body.is_empty());
+            if !self.put(&event, &stub, is_omitted) {
+                // Names of fields may be many. What is still too long now is the instance's own name and tags.
+                event.fields = None;
+                self.force(&event, &stub, is_omitted);
+            }
+        }
+        self.events.push(event);
+        None
+    }
+
+    /// False, and nothing is put, where the body would be too long.
+    fn put(&mut self, event: &Event, record: &str, is_omitted: bool) -> bool {
+        let before = (self.records_json.len(), self.events_json.len());
+        self.force(event, record, is_omitted);
+        let bytes = self.envelope.frame_bytes + self.records_json.len() + self.events_json.len();
+        let fits = bytes <= self.envelope.poll.body_bytes_max;
+        if !fits {
+            self.records_json.truncate(before.0);
+            self.events_json.truncate(before.1);
+        }
+        fits
+    }
+
+    fn force(&mut self, event: &Event, record: &str, is_omitted: bool) {
+        let poll = self.envelope.poll;
+        let item = Item {
+            event,
+            record,
+            is_omitted,
+        };
+        if !self.events.is_empty() {
+            self.events_json.push(',');
+        }
+        match poll.format {
+            Format::Elements => {
+                if !self.events.is_empty() {
+                    self.records_json.push(',');
+                }
+                self.records_json.push_str(record);
+                elements::put_event(&mut self.events_json, item, poll);
+            }
+            Format::Cloudevents | Format::CloudeventsBatch => cloudevents::put(&mut self.events_json, item, poll),
+            Format::Standard => standard::put(&mut self.events_json, item, poll),
+        }
+    }
+
+    #[must_use]
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// The events, and the body of their notification under this id.
+    #[must_use]
+    pub fn finish(self, id: &str) -> (Vec<Event>, Bytes) {
+        let poll = self.envelope.poll;
+        let body = frame(poll, id, number_of(id), &self.records_json, &self.events_json);
+        (self.events, Bytes::from(body))
+    }
+}
+
+/// What stands round the events.
+fn frame(poll: &Poll<'_>, id: &str, number: u64, records: &str, events: &str) -> String {
+    match poll.format {
+        Format::Elements => elements::body(poll, id, number, records, events),
+        Format::Cloudevents | Format::Standard => events.to_owned(),
+        Format::CloudeventsBatch => format!("[{events}]"),
+    }
+}
+
+fn record_json<'r>(record: &'r Record, poll: &Poll<'_>) -> Cow<'r, str> {
+    match std::str::from_utf8(&record.body) {
+        Ok(body) if !body.is_empty() => Cow::Borrowed(body),
+        // Gone: nothing but its id is known.
+        _ => Cow::Owned(stub(record, poll)),
+    }
+}
+
+fn stub(record: &Record, poll: &Poll<'_>) -> String {
+    format!("{{{}:{}}}", quoted(poll.id_field), quoted(&record.id))
 }
 
 /// JSON text of a string.
@@ -32,69 +175,73 @@ fn quoted(text: &str) -> String {
     to_string(text).expect("a string is always JSON")
 }
 
-#[must_use]
-pub fn render(id: &str, events: &[Event], records: &[Record], poll: &Poll<'_>) -> Bytes {
-    let sender = poll.sender;
-    let instance = poll.key.instance;
-    let element = quoted(&sender.element);
-    let resource = quoted(&poll.key.resource);
-    let poll_date = quoted(&poll.started.to_seconds_text());
-    let bodies: usize = records.iter().map(|record| record.body.len() + 32).sum();
-    let mut out = String::with_capacity(bodies + 300 * events.len() + 700);
+fn quoted_all(texts: &[String]) -> String {
+    to_string(texts).expect("strings are always JSON")
+}
 
-    out.push_str("{\"severity\":\"medium\",\"createdDate\":");
-    out.push_str(&quoted(&java_date(poll.now)));
-    out.push_str(",\"topic\":");
-    out.push_str(&quoted(&format!("instance-{instance}-{}-events", sender.element)));
+/// `"before":…,"after":…,"changedFields":…`, the same in every form.
+fn put_difference(out: &mut String, item: Item<'_>) {
+    let digest = |digest: Option<u128>| digest.map_or_else(|| "null".into(), |digest| format!("\"{digest:032x}\""));
+    let fields = item.event.fields.as_deref().map_or_else(|| "null".into(), quoted_all);
     out.push_str(&format!(
-        ",\"action\":\"create\",\"id\":\"{}\",\"message\":{{\"elementKey\":{element}",
-        number_of(id)
+        "\"before\":{},\"after\":{},\"changedFields\":{fields}",
+        digest(item.event.before),
+        digest(item.event.after)
+    ));
+    if item.is_omitted {
+        out.push_str(",\"recordOmitted\":true");
+    }
+}
+
+/// The members of `data`, without its braces, in the forms that carry one event.
+fn put_data(out: &mut String, item: Item<'_>, poll: &Poll<'_>) {
+    let (event, sender) = (item.event, poll.sender);
+    out.push_str("\"record\":");
+    out.push_str(item.record);
+    out.push(',');
+    put_difference(out, item);
+    out.push_str(&format!(
+        ",\"eventType\":\"{}\",\"elementKey\":{},\"hubKey\":{}",
+        event.change.as_str(),
+        quoted(&sender.element),
+        quoted(&sender.hub)
     ));
     out.push_str(&format!(
-        ",\"accountId\":{OWNER},\"eventId\":{},\"companyId\":{OWNER}",
-        quoted(id)
+        ",\"objectType\":{},\"objectId\":{},\"instanceId\":{},\"instanceName\":{}",
+        quoted(&poll.key.resource),
+        quoted(&event.record),
+        poll.key.instance,
+        quoted(&sender.instance_name)
     ));
-    out.push_str(&format!(",\"instanceId\":{instance},\"instance_id\":{instance}"));
-    out.push_str(&format!(",\"instanceName\":{}", quoted(&sender.instance_name)));
-    out.push_str(",\"instanceTags\":");
-    out.push_str(&to_string(&sender.instance_tags).expect("strings are always JSON"));
-    out.push_str(&format!(",\"userId\":{OWNER},\"raw\":{{{resource}:["));
-    for (i, record) in records.iter().enumerate() {
-        if i > 0 {
-            out.push(',');
-        }
-        match std::str::from_utf8(&record.body) {
-            Ok(body) if !body.is_empty() => out.push_str(body),
-            // Gone: nothing but its id is known.
-            _ => out.push_str(&format!("{{{}:{}}}", quoted(poll.id_field), quoted(&record.id))),
+    out.push_str(&format!(
+        ",\"instanceTags\":{},\"pollDate\":{}",
+        quoted_all(&sender.instance_tags),
+        quoted(&poll.started.to_seconds_text())
+    ));
+}
+
+/// `crm.accounts.updated`
+fn type_of(event: &Event, poll: &Poll<'_>) -> String {
+    let change = match event.change {
+        Change::Created => "created",
+        Change::Updated => "updated",
+        Change::Deleted => "deleted",
+    };
+    let (hub, resource) = (&poll.sender.hub, &poll.key.resource);
+    format!("{}.{}.{change}", type_part(hub), type_part(resource))
+}
+
+/// Letters, digits and `_`, as Standard Webhooks has them in a type; any other byte is `_` and two hexadecimal digits.
+fn type_part(text: &str) -> String {
+    let mut part = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || byte == b'_' {
+            part.push(char::from(byte));
+        } else {
+            part.push_str(&format!("_{byte:02X}"));
         }
     }
-    out.push_str(&format!(
-        "],\"pollDate\":{},\"objectType\":{resource}}},\"events\":[",
-        poll.started.as_ms()
-    ));
-    for (i, event) in events.iter().enumerate() {
-        if i > 0 {
-            out.push(',');
-        }
-        out.push_str(&format!(
-            "{{\"date\":{},\"elementKey\":{element}",
-            quoted(&event.date.to_seconds_text())
-        ));
-        out.push_str(&format!(
-            ",\"pollDate\":{poll_date},\"eventType\":\"{}\"",
-            event.change.as_str()
-        ));
-        out.push_str(&format!(
-            ",\"hubKey\":{},\"objectId\":{}",
-            quoted(&sender.hub),
-            quoted(&event.record)
-        ));
-        out.push_str(&format!(",\"objectType\":{resource},\"eventId\":{}", quoted(&event.id)));
-        out.push_str(&format!(",\"sequence\":{}}}", event.sequence));
-    }
-    out.push_str("]},\"user\":\"tidegate\"}");
-    Bytes::from(out)
+    part
 }
 
 #[cfg(test)]
@@ -106,78 +253,5 @@ impl Sender {
             instance_name: "Zoë's \"CRM\"".into(),
             instance_tags: vec!["Docs".into()],
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::domain::event::Change;
-    use crate::domain::id::{InstanceId, ResourceKey};
-
-    #[test]
-    fn a_notification_has_the_documented_shape() {
-        let key = ResourceKey {
-            instance: InstanceId(1001),
-            resource: "accounts".into(),
-        };
-        let sender = Sender::example();
-        let poll = Poll {
-            key: &key,
-            born: Timestamp::EPOCH,
-            sender: &sender,
-            id_field: "id",
-            started: Timestamp::from_ms(1_516_012_174_827),
-            now: Timestamp::from_ms(1_516_012_207_000),
-        };
-        let event = |record: &str, change, sequence| Event {
-            id: format!("e{sequence}"),
-            sequence,
-            change,
-            record: record.into(),
-            before: None,
-            after: None,
-            fields: None,
-            date: Timestamp::from_ms(1_516_012_146_000),
-        };
-        let record = |id: &str, body: &'static str| Record {
-            id: id.into(),
-            body: Bytes::from_static(body.as_bytes()),
-            created: None,
-            updated: None,
-            deleted: body.is_empty(),
-        };
-        let body = render(
-            "AWexampleEventId0001",
-            &[event("174", Change::Created, 1), event("175", Change::Deleted, 2)],
-            &[record("174", "{\"accountName\":\"Zoë\",\"id\":174}"), record("175", "")],
-            &poll,
-        );
-        let value: Value = serde_json::from_slice(&body).unwrap();
-        let id = value["id"].as_str().unwrap();
-        assert!(id.parse::<i64>().is_ok(), "{id}");
-        let seen = |record: &str, change: &str, sequence: u64| {
-            json!({"date": "2018-01-15T10:29:06Z", "elementKey": "autotaskcrm", "pollDate": "2018-01-15T10:29:34Z",
-                "eventType": change, "hubKey": "crm", "objectId": record, "objectType": "accounts",
-                "eventId": format!("e{sequence}"), "sequence": sequence})
-        };
-        assert_eq!(
-            value,
-            json!({
-                "severity": "medium", "createdDate": "Mon Jan 15 10:30:07 UTC 2018",
-                "topic": "instance-1001-autotaskcrm-events", "action": "create", "id": id,
-                "message": {
-                    "elementKey": "autotaskcrm", "accountId": 1, "eventId": "AWexampleEventId0001", "companyId": 1,
-                    "instanceId": 1001, "instance_id": 1001, "instanceName": "Zoë's \"CRM\"", "instanceTags": ["Docs"],
-                    "userId": 1,
-                    "raw": {"accounts": [{"accountName": "Zoë", "id": 174}, {"id": "175"}],
-                        "pollDate": 1_516_012_174_827_i64, "objectType": "accounts"},
-                    "events": [seen("174", "CREATED", 1), seen("175", "DELETED", 2)],
-                },
-                "user": "tidegate",
-            })
-        );
     }
 }

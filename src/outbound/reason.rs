@@ -49,7 +49,9 @@ impl From<Reason> for Unanswered {
     fn from(reason: Reason) -> Self {
         let trouble = match reason {
             Reason::Timeout(_) | Reason::ConnectTimeout(_) => Trouble::Timeout,
-            Reason::Url(_) | Reason::Header(_) | Reason::Blocked(_) => Trouble::NotSent,
+            Reason::Url(_) | Reason::Header(_) | Reason::Blocked(_) | Reason::NotEncrypted(_) | Reason::Withheld(_) => {
+                Trouble::NotSent
+            }
             _ => Trouble::Unreachable,
         };
         Self {

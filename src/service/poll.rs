@@ -25,7 +25,7 @@ use crate::domain::poll::{Continuation, Outcome, PollReport, Progress, ResourceS
 use crate::domain::record::Record;
 use crate::domain::run::{DateFields, ListArgs, Operation, Problem, Remedy, Step, Window};
 use crate::domain::time::Timestamp;
-use crate::engine::compare::{Dated, Rules, compare, fold, reread};
+use crate::engine::compare::{Dated, Difference, Rules, compare, fold, reread};
 use crate::engine::dates::Zone;
 use crate::engine::envelope::Sender;
 use crate::engine::macros::Moments;
@@ -34,12 +34,12 @@ use crate::engine::plan::{self, plan};
 use crate::engine::poller_url::{PollerUrl, PollerUrlError};
 use crate::engine::retry::{DELAY_MAX, poll_backoff};
 use crate::engine::trust::{Ending, Reread};
-use crate::engine::{schedule, watermark};
+use crate::engine::{fields, schedule, watermark};
 use crate::ports::{Durability, PageCommit, StoreError};
 use dates::DateReader;
 use verdict::Verdict;
 
-/// Records of one commit: a batch of thousands of keys costs the store gigabytes of memory, one of 500 is good.
+/// Records that are looked up at once. A commit writes as many of them as `plan::portions` says.
 const COMMIT_RECORDS_MAX: usize = 1_000;
 /// Problems kept per poll; more say nothing new.
 const PROBLEMS_MAX: usize = 20;
@@ -365,6 +365,7 @@ pub(super) fn row_only(key: &ResourceKey, state: ResourceState) -> PageCommit {
         deliver: false,
         memo: None,
         durability: Durability::Lazy,
+        sketches: None,
     }
 }
 
@@ -453,9 +454,8 @@ impl Poll<'_> {
             .await
     }
 
-    /// Compares, plans and commits. What changed nothing is not written at all, unless it is the end of the run.
+    /// Compares and commits. What changed nothing is not written at all, unless it is the end of the run.
     async fn commit_records(&mut self, records: Vec<Dated>, memo: Option<Vec<u8>>, place: Place) -> Result<(), Error> {
-        let now = self.gateway.clock.now();
         let known = if records.is_empty() {
             Vec::new()
         } else {
@@ -470,6 +470,30 @@ impl Poll<'_> {
             }
         }
         let differences = compare(records, &known, &self.rules);
+        let mut portions = plan::portions(differences, self.instance.events.delivery.all_fields);
+        let last = portions.pop().unwrap_or_default();
+        for portion in portions {
+            self.commit_differences(portion, None, Place::Within).await?;
+        }
+        self.commit_differences(last, memo, place).await
+    }
+
+    /// Tells which fields changed, plans and commits.
+    async fn commit_differences(
+        &mut self,
+        mut differences: Vec<Difference>,
+        memo: Option<Vec<u8>>,
+        place: Place,
+    ) -> Result<(), Error> {
+        let now = self.gateway.clock.now();
+        let delivery = &self.instance.events.delivery;
+        let wanted = fields::wanted(&differences, delivery.all_fields);
+        let sketches = if wanted.is_empty() {
+            None
+        } else {
+            let known = self.gateway.store.sketches(self.key.clone(), wanted).await?;
+            Some(fields::tell(&mut differences, known, delivery.all_fields))
+        };
         let planned = plan(
             differences,
             self.state.next_sequence,
@@ -480,6 +504,8 @@ impl Poll<'_> {
                 id_field: &self.poller.id_field,
                 started: self.progress.started,
                 now,
+                format: delivery.format,
+                body_bytes_max: delivery.body_bytes_max as usize,
             },
         );
         let done = matches!(place, Place::End(None));
@@ -517,6 +543,7 @@ impl Poll<'_> {
             deliver,
             memo: memo.map(|memo| self.reach.mark_memo(memo)),
             durability,
+            sketches,
         };
         let failures = std::mem::replace(&mut self.failures, state.failures);
         self.gateway.store.commit(page).await?;

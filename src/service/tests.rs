@@ -6,6 +6,7 @@ mod courier;
 mod deliveries;
 mod elements;
 mod first_sight;
+mod formats;
 mod harness;
 mod instances;
 mod polls;

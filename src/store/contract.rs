@@ -13,7 +13,7 @@ use crate::domain::generation::{Generation, Generations, Source, Standing};
 use crate::domain::id::{Digest, InstanceId, ResourceKey};
 use crate::domain::instance::{DeliverySettings, Events, FirstSight, Instance};
 use crate::domain::poll::ResourceState;
-use crate::domain::record::Fingerprint;
+use crate::domain::record::{Fingerprint, SketchUpdate, Sketches};
 use crate::domain::time::Timestamp;
 use crate::ports::{Durability, Horizon, PageCommit, Settled, Settlement, Skip, Store, StoreError};
 
@@ -45,6 +45,7 @@ macro_rules! contract {
             purging_drops_old_batches_that_are_settled
             settling_what_is_gone_is_no_error
             the_components_of_an_element_are_one_row
+            sketches_are_written_with_their_page_and_go_with_their_resource
             an_instance_is_found_by_its_old_tokens_while_it_has_them
             the_audit_log_is_read_from_the_newest_page_by_page
             the_audit_log_is_purged_a_little_at_a_time
@@ -148,6 +149,7 @@ pub(super) async fn next_page(store: &dyn Store, resource: &ResourceKey) -> Page
         deliver: true,
         memo: None,
         durability: Durability::Synced,
+        sketches: None,
     }
 }
 
@@ -827,6 +829,55 @@ pub(super) async fn the_components_of_an_element_are_one_row(store: Given) {
     assert_eq!(stored, [("a".to_owned(), second), ("b".to_owned(), first)]);
     put("a", &row(3, Vec::new())).await.unwrap();
     assert_eq!(store.generations().await.unwrap().len(), 1);
+}
+
+pub(super) async fn sketches_are_written_with_their_page_and_go_with_their_resource(store: Given) {
+    let resource = create(&*store, "t").await;
+    let other = create(&*store, "u").await;
+    let ids = ["1", "a/ü", "2"].map(String::from).to_vec();
+    let nothing = Sketches {
+        names: Vec::new(),
+        each: vec![None; 3],
+    };
+    let kept = || store.sketches(resource.clone(), ids.clone());
+    assert_eq!(kept().await.unwrap(), nothing);
+
+    // More names than one value may hold.
+    let names: Vec<String> = (0..900).map(|n| format!("{n:060}")).collect();
+    let mut page = next_page(&*store, &resource).await;
+    page.sketches = Some(SketchUpdate {
+        names: Some(names.clone()),
+        sketches: vec![("1".into(), Some(vec![1; 600])), ("a/ü".into(), Some(vec![0, 255]))],
+    });
+    store.commit(page.clone()).await.unwrap();
+    let written = Sketches {
+        names,
+        each: vec![Some(vec![1; 600]), Some(vec![0, 255]), None],
+    };
+    assert_eq!(kept().await.unwrap(), written);
+    assert_eq!(store.sketches(other.clone(), ids.clone()).await.unwrap(), nothing);
+    page.sketches = Some(SketchUpdate::default());
+    assert!(is_conflict(store.commit(page).await), "the row's revision fences them");
+
+    let mut page = next_page(&*store, &resource).await;
+    page.sketches = Some(SketchUpdate {
+        names: Some([written.names.as_slice(), &["new".into()]].concat()),
+        sketches: vec![("1".into(), None), ("2".into(), Some(vec![2]))],
+    });
+    store.commit(page).await.unwrap();
+    let now = kept().await.unwrap();
+    assert_eq!(now.each, [None, Some(vec![0, 255]), Some(vec![2])]);
+    assert_eq!(now.names.len(), 901);
+
+    let update = Instance {
+        id: resource.instance,
+        revision: 1,
+        ..instance("t")
+    };
+    let rows = vec![("accounts".to_owned(), ResourceState::new(None))];
+    let removed = vec!["accounts".to_owned()];
+    store.update_instance(update, rows, removed).await.unwrap();
+    assert_eq!(kept().await.unwrap(), nothing);
 }
 
 pub(super) async fn an_instance_is_found_by_its_old_tokens_while_it_has_them(store: Given) {

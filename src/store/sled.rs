@@ -25,7 +25,7 @@ use crate::domain::generation::Generations;
 use crate::domain::id::{InstanceId, ResourceKey};
 use crate::domain::instance::Instance;
 use crate::domain::poll::ResourceState;
-use crate::domain::record::Fingerprint;
+use crate::domain::record::{Fingerprint, Sketches};
 use crate::domain::time::Timestamp;
 use crate::ports::{Durability, Horizon, PageCommit, Settled, Skip, Store, StoreError, Stored};
 
@@ -43,6 +43,7 @@ mod outbox;
 mod polls;
 mod removal;
 mod rows;
+mod sketches;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -267,7 +268,11 @@ fn size_of(page: &PageCommit) -> usize {
         .iter()
         .map(|notification| notification.body.len())
         .sum();
-    bodies + page.fingerprints.len() * FINGERPRINT_BYTES
+    let sketches = page.sketches.iter().flat_map(|update| &update.sketches);
+    let sketches: usize = sketches
+        .map(|(_, sketch)| FINGERPRINT_BYTES + sketch.as_ref().map_or(0, Vec::len))
+        .sum();
+    bodies + sketches + page.fingerprints.len() * FINGERPRINT_BYTES
 }
 
 impl SledStore {
@@ -436,6 +441,10 @@ impl Store for SledStore {
         self.write(Durability::Synced, 0, move |transaction| {
             elements::put(transaction, &key, &generations)
         })
+    }
+
+    fn sketches(&self, key: ResourceKey, ids: Vec<String>) -> Stored<Sketches> {
+        self.read(move |tree| polls::sketches(tree, &key, &ids))
     }
 
     fn append_audit(&self, entry: AuditEntry) -> Stored<()> {

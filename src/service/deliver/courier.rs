@@ -377,7 +377,7 @@ fn post_of(destination: &Destination, outgoing: &Outgoing, at: Timestamp) -> Pos
         _ => notification.id.clone(),
     };
     Post {
-        url: destination.url.clone(),
+        url: destination.url_of(notification),
         id,
         headers: destination.headers(notification, at),
         body: notification.body.clone(),

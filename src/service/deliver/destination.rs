@@ -14,6 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::configuration::{
     BASIC_PASSWORD, BASIC_USERNAME, CALLBACK_HEADERS, FieldError, SIGNATURE_KEY, extra_headers,
 };
+use crate::engine::egress::{Names, fill_subject};
 use crate::engine::sign::{SigningKey, elements_signature, webhook_signature};
 
 const USER_AGENT: &str = concat!("tidegate/", env!("CARGO_PKG_VERSION"));
@@ -26,6 +27,8 @@ pub(in crate::service) struct Destination {
     pub(in crate::service) url: String,
     pub(in crate::service) settings: DeliverySettings,
     pub(in crate::service) timeout: Duration,
+    element: String,
+    instance: InstanceId,
     /// Newest first; the time is when an old one ceases to sign.
     keys: Vec<(SigningKey, Option<Timestamp>)>,
     /// The user's own headers and authorization.
@@ -65,6 +68,8 @@ impl Gateway {
         Ok(Destined::To(Box::new(Destination {
             url,
             timeout: timeout.unwrap_or(self.settings.callback_timeout),
+            element: instance.element.clone(),
+            instance: instance.id,
             settings,
             keys: self.signing_keys(instance)?,
             extra,
@@ -80,6 +85,8 @@ impl Gateway {
             url: operator.url.clone(),
             settings: DeliverySettings::default(),
             timeout: self.settings.callback_timeout,
+            element: "tidegate".to_owned(),
+            instance: InstanceId::OPERATOR,
             keys: (operator.signature_key.iter())
                 .map(|key| (SigningKey::stored(key.expose()), None))
                 .collect(),
@@ -98,6 +105,19 @@ impl Gateway {
 }
 
 impl Destination {
+    /// Where this one goes: into a log each event has its subject.
+    pub(in crate::service) fn url_of(&self, notification: &Notification) -> String {
+        let instance = self.instance.to_string();
+        let change = notification.events.first().map_or("", |event| event.change.as_str());
+        let names = Names {
+            element: &self.element,
+            instance: &instance,
+            resource: &notification.resource,
+            change: &change.to_ascii_lowercase(),
+        };
+        fill_subject(&self.url, &names)
+    }
+
     /// The headers of an attempt that is made at `at`. Names are in lower case.
     pub(in crate::service) fn headers(&self, notification: &Notification, at: Timestamp) -> Headers {
         let seconds = at.as_ms().div_euclid(1_000);

@@ -38,6 +38,10 @@ pub(super) enum Kind {
     Orphan = 0x0d,
     /// key of an element -> its components.
     Element = 0x0e,
+    /// instance, resource, record -> what is known of the record's fields.
+    Sketch = 0x12,
+    /// instance, resource, place -> a piece of the paths that a resource's records have.
+    FieldNames = 0x13,
     /// instance -> when its courier is to wake.
     Wake = 0x14,
     /// wake, instance -> nothing.
@@ -71,6 +75,8 @@ impl Kind {
             Some(0x0c) => "purgeable batch",
             Some(0x0d) => "orphan",
             Some(0x0e) => "element",
+            Some(0x12) => "sketch",
+            Some(0x13) => "names of fields",
             Some(0x14) => "wake time",
             Some(0x15) => "due courier",
             Some(0x16) => "endpoint",
@@ -232,6 +238,24 @@ pub(super) fn element(name: &str) -> Vec<u8> {
 
 pub(super) fn parse_element(key: &[u8]) -> Result<&str, StoreError> {
     std::str::from_utf8(key.get(1..).unwrap_or_default()).map_err(|error| corrupt(key, error))
+}
+
+/// Start of all keys of one kind that belong to a resource. `kind` is one of `Sketch` and `FieldNames`.
+pub(super) fn of_resource(kind: Kind, instance: InstanceId, resource: ResourceNumber) -> Vec<u8> {
+    key(kind, &[&instance.0.to_be_bytes(), &resource.0.to_be_bytes()])
+}
+
+pub(super) fn sketch(instance: InstanceId, resource: ResourceNumber, record: &str) -> Vec<u8> {
+    let mut key = of_resource(Kind::Sketch, instance, resource);
+    key.extend_from_slice(record.as_bytes());
+    key
+}
+
+/// The place counts the pieces from 0.
+pub(super) fn field_names(instance: InstanceId, resource: ResourceNumber, place: u32) -> Vec<u8> {
+    let mut key = of_resource(Kind::FieldNames, instance, resource);
+    key.extend_from_slice(&place.to_be_bytes());
+    key
 }
 
 pub(super) fn audit(place: AuditPlace) -> Vec<u8> {

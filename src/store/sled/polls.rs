@@ -7,9 +7,9 @@ use super::instances::{conflict, put_row, row_head};
 use super::keys::{self, Kind, corrupt};
 use super::leaf_cache::LeafCache;
 use super::transaction::Transaction;
-use super::{fingerprints, outbox, transient};
+use super::{fingerprints, outbox, sketches, transient};
 use crate::domain::id::ResourceKey;
-use crate::domain::record::Fingerprint;
+use crate::domain::record::{Fingerprint, Sketches};
 use crate::domain::time::Timestamp;
 use crate::ports::{PageCommit, Skip, StoreError};
 
@@ -36,6 +36,9 @@ pub(super) fn commit(transaction: &mut Transaction<'_>, page: &PageCommit) -> Re
         let plan = fingerprints::plan(transaction.tree(), &leaves, &page.fingerprints)?;
         transaction.put_leaves(leaves, plan);
     }
+    if let Some(update) = &page.sketches {
+        sketches::put(transaction, *instance, before.resource, update);
+    }
     outbox::add(transaction, *instance, &page.notifications, page.deliver)
 }
 
@@ -49,6 +52,17 @@ pub(super) fn fingerprints(
     match row_head(tree, key.instance, &key.resource)? {
         Some(head) => fingerprints::read(tree, &cache.of(keys::leaves(key.instance, head.resource)), ids),
         None => Ok(vec![None; ids.len()]),
+    }
+}
+
+/// In the order of `ids`. Of a resource that is gone nothing is known.
+pub(super) fn sketches(tree: &Tree, key: &ResourceKey, ids: &[String]) -> Result<Sketches, StoreError> {
+    match row_head(tree, key.instance, &key.resource)? {
+        Some(head) => sketches::read(tree, key.instance, head.resource, ids),
+        None => Ok(Sketches {
+            names: Vec::new(),
+            each: vec![None; ids.len()],
+        }),
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) fn remove_piece(transaction: &mut Transaction<'_>) -> Result<(), Stor
     if resource == ALL_RESOURCES {
         remove_instance(transaction, instance)?;
     } else {
-        remove_leaves(transaction, instance, resource)?;
+        remove_resource(transaction, instance, resource)?;
     }
     if !transaction.is_long() {
         transaction.remove(marker);
@@ -32,16 +32,20 @@ pub(super) fn remove_piece(transaction: &mut Transaction<'_>) -> Result<(), Stor
     Ok(())
 }
 
-fn remove_leaves(
+fn remove_resource(
     transaction: &mut Transaction<'_>,
     instance: InstanceId,
     resource: ResourceNumber,
 ) -> Result<(), StoreError> {
-    remove_keys(transaction, keys::leaves(instance, resource))
+    remove_keys(transaction, keys::leaves(instance, resource))?;
+    remove_keys(transaction, keys::of_resource(Kind::Sketch, instance, resource))?;
+    remove_keys(transaction, keys::of_resource(Kind::FieldNames, instance, resource))
 }
 
 fn remove_instance(transaction: &mut Transaction<'_>, instance: InstanceId) -> Result<(), StoreError> {
-    remove_keys(transaction, keys::of(Kind::Leaf, instance))?;
+    for kind in [Kind::Leaf, Kind::Sketch, Kind::FieldNames] {
+        remove_keys(transaction, keys::of(kind, instance))?;
+    }
     remove_keys(transaction, keys::of(Kind::Batch, instance))?;
     remove_keys(transaction, keys::of(Kind::Attempt, instance))?;
     for kind in [Kind::Alive, Kind::Settled] {

@@ -50,14 +50,11 @@ pub(super) fn decode_attempt(key: &[u8], value: &[u8]) -> Result<AttemptRow, Sto
 }
 
 pub(super) fn encode_audit(entry: &AuditEntry) -> Result<Vec<u8>, StoreError> {
-    let mut value = vec![FORMAT];
-    put_json(&mut value, entry)?;
-    Ok(value)
+    encode(entry)
 }
 
 pub(super) fn decode_audit(key: &[u8], value: &[u8]) -> Result<AuditEntry, StoreError> {
-    let reader = Reader::of_format(value, FORMAT).map_err(|error| corrupt(key, error))?;
-    read_json(key, reader)
+    decode(key, value)
 }
 
 /// What a row says in front of its state: enough for a commit to check and to move its due key.

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 use super::*;
+use crate::domain::record::SketchUpdate;
 use crate::store::contract::{self, at, contract, create, fingerprint, key, next_page, notification, notify};
 
 async fn fresh() -> (Arc<dyn Store>, TempDir) {
@@ -148,6 +149,7 @@ async fn what_a_deleted_instance_leaves_is_removed_even_over_a_restart() {
             .map(|id| (format!("{round:0>3}x{id:0>1000}"), fingerprint(1, 1)))
             .collect();
         page.notifications = vec![notification("n", at(1), 61_000), notification("m", at(2), 61_000)];
+        page.sketches = Some(sketches(300, round));
         page.deliver = round % 2 == 0;
         page.durability = Durability::Lazy;
         store.commit(page).await.unwrap();
@@ -163,6 +165,8 @@ async fn what_a_deleted_instance_leaves_is_removed_even_over_a_restart() {
     }
     for kind in [
         keys::Kind::Leaf,
+        keys::Kind::Sketch,
+        keys::Kind::FieldNames,
         keys::Kind::Batch,
         keys::Kind::Alive,
         keys::Kind::Settled,
@@ -177,6 +181,42 @@ async fn what_a_deleted_instance_leaves_is_removed_even_over_a_restart() {
     ] {
         assert_eq!(count_keys(&store, kind), 0, "{kind:?}");
     }
+}
+
+/// A sketch of so many records of this round, and a name.
+fn sketches(count: usize, round: u64) -> SketchUpdate {
+    let sketch = |id| (format!("{round}x{id}"), Some(vec![1; 100]));
+    SketchUpdate {
+        names: Some(vec!["name".into()]),
+        sketches: (0..count).map(sketch).collect(),
+    }
+}
+
+#[tokio::test]
+async fn what_was_known_of_a_removed_resources_fields_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let resource = create(&*store, "t").await;
+    let kept = create(&*store, "u").await;
+    for round in 0..3 {
+        for resource in [&resource, &kept] {
+            let mut page = next_page(&*store, resource).await;
+            page.sketches = Some(sketches(500, round));
+            store.commit(page).await.unwrap();
+        }
+    }
+    let update = Instance {
+        id: resource.instance,
+        revision: 1,
+        ..contract::instance("t")
+    };
+    let removed = vec!["accounts".to_owned()];
+    store.update_instance(update, Vec::new(), removed).await.unwrap();
+    while count_keys(&store, keys::Kind::Orphan) > 0 {
+        store.sync().await.unwrap();
+    }
+    assert_eq!(count_keys(&store, keys::Kind::Sketch), 1_500, "those of the other one");
+    assert_eq!(count_keys(&store, keys::Kind::FieldNames), 1);
 }
 
 #[tokio::test]

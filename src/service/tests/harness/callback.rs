@@ -89,11 +89,27 @@ impl ScriptedCallback {
     }
 }
 
+/// Record and sequence number of the first event of a body, whatever its form.
+fn first_event(body: &Value) -> (String, u64) {
+    let first = body.get(0).unwrap_or(body);
+    let (event, sequence) = match first.get("data") {
+        Some(data) => (data, first.get("sequence").unwrap_or(&data["sequence"])),
+        None => {
+            let event = &first["message"]["events"][0];
+            (event, &event["sequence"])
+        }
+    };
+    let sequence = match sequence {
+        Value::String(digits) => digits.parse().unwrap(),
+        number => number.as_u64().unwrap(),
+    };
+    (event["objectId"].as_str().unwrap().to_owned(), sequence)
+}
+
 impl Callback for ScriptedCallback {
     fn post(&self, post: Post) -> BoxFuture<'static, Result<Answer, Unanswered>> {
         let body: Value = serde_json::from_slice(&post.body).unwrap();
-        let event = &body["message"]["events"][0];
-        let record = event["objectId"].as_str().unwrap().to_owned();
+        let (record, sequence) = first_event(&body);
         let scripted = self
             .answers
             .lock()
@@ -104,7 +120,7 @@ impl Callback for ScriptedCallback {
             posts.push(Posted {
                 at: self.clock.time(),
                 record: record.clone(),
-                sequence: event["sequence"].as_u64().unwrap(),
+                sequence,
                 body: post.body.clone(),
                 headers: (post.headers.iter())
                     .map(|(name, value)| (name.clone(), value.expose().to_owned()))

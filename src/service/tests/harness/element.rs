@@ -87,6 +87,17 @@ impl ScriptedRecord {
         self
     }
 
+    pub(crate) fn with_body(mut self, json: impl Into<Bytes>) -> Self {
+        self.0.body = json.into();
+        self
+    }
+
+    pub(crate) fn deleted(mut self) -> Self {
+        self.0.deleted = true;
+        self.0.body = Bytes::new();
+        self
+    }
+
     pub(crate) fn updated_text(mut self, text: &str) -> Self {
         self.0.updated = Some(Moment::Text(text.into()));
         self
