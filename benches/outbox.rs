@@ -4,7 +4,6 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod report;
-mod turns;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
