@@ -120,21 +120,3 @@ fn the_example_file_is_a_configuration() {
     let config = load(include_str!("../../examples/tidegate.toml")).unwrap();
     assert!(config.elements["autotaskcrm"].contains_key("crm.autotask.integration.code"));
 }
-
-#[test]
-fn the_operators_callback_is_a_url_with_or_without_a_key() {
-    let config = load("[operator]\ncallback_url = \"https://ops.example/\"\nsignature_key = \"hunter2\"").unwrap();
-    let operator = config.operator.clone().unwrap();
-    assert_eq!(operator.url, "https://ops.example/");
-    assert!(operator.signature_key.is_some() && !format!("{config:?}").contains("hunter2"));
-    assert!(load("").unwrap().operator.is_none());
-    for text in [
-        "callback_url = \"ftp://ops.example/\"",
-        "callback_url = \"ops\"",
-        "signature_key = \"x\"",
-        "url = \"https://ops.example/\"",
-    ] {
-        let error = format!("{:#}", load(&format!("[operator]\n{text}")).unwrap_err());
-        assert!(error.contains("callback_url"), "{text}: {error}");
-    }
-}

@@ -326,7 +326,7 @@ fn events(
         .map(first_sight)
         .transpose()?
         .unwrap_or(FirstSight::Baseline);
-    let mut delivery = delivery::delivery(&value, callback_url.as_deref())?;
+    let mut delivery = delivery::delivery(value, callback_url.as_deref())?;
     endpoint::endpoint(configuration, &mut delivery)?;
     Ok(Events {
         enabled,
