@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -14,9 +14,11 @@ use tracing::{info, warn};
 
 use crate::api;
 use crate::clock::{SystemClock, SystemEntropy};
-use crate::config::Config;
+use crate::config::{Config, OperatorCallback};
 use crate::domain::credential::AccountSecret;
+use crate::domain::secret::Secret;
 use crate::element_host::{ElementHost, Limits, Options as HostOptions};
+use crate::engine::sign::{KeyKind, SigningKey};
 use crate::outbound::{Options as OutboundOptions, Outbound};
 use crate::ports::Store;
 use crate::service::account::{Account, SetByOperator};
@@ -88,10 +90,7 @@ impl App {
                 retention: config.retention,
                 undelivered_retention: config.undelivered_retention,
                 callback_timeout: config.callback_timeout,
-                operator: config.operator.clone().map(|operator| Operator {
-                    url: operator.url,
-                    signature_key: operator.signature_key,
-                }),
+                operator: config.operator.clone().map(operator).transpose()?,
                 secret_hosts: config.secret_hosts.clone(),
                 require_https: config.require_https,
                 ..Settings::default()
@@ -197,6 +196,23 @@ fn account(config: &Config, clock: Arc<SystemClock>, entropy: Arc<SystemEntropy>
 }
 
 /// Takes what lies in the elements directory, and is ready to follow it.
+/// A key that can't sign is found at the start rather than by a receiver.
+fn operator(given: OperatorCallback) -> anyhow::Result<Operator> {
+    if let Some(key) = given.signature_key.as_ref().map(Secret::expose) {
+        SigningKey::parse(key).context("operator.signature_key")?;
+        if KeyKind::asked_for(key).is_some() {
+            bail!(
+                "operator.signature_key asks for a key to be made, which instances alone have done: give whsec_ and what \
+                 `head -c 32 /dev/urandom | base64` prints"
+            );
+        }
+    }
+    Ok(Operator {
+        url: given.url,
+        signature_key: given.signature_key,
+    })
+}
+
 async fn open_watch(config: &Config, gateway: &Gateway) -> anyhow::Result<Option<Watch>> {
     let Some(dir) = &config.elements_dir else {
         return Ok(None);
@@ -213,4 +229,26 @@ fn make_private_folder(path: &Path) -> anyhow::Result<()> {
         .mode(0o700)
         .create(path)
         .with_context(|| format!("making the data directory {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operators_key_is_looked_at_at_the_start_and_not_repeated() {
+        let start = |key: &str| {
+            let given = OperatorCallback {
+                url: "https://ops.example".into(),
+                signature_key: Some(Secret::new(key)),
+            };
+            operator(given).map_err(|error| format!("{error:#}"))
+        };
+        for key in ["whsec_hunter2", "whpk_hunter2", "generate", "generate-ed25519"] {
+            let error = start(key).unwrap_err();
+            assert!(error.contains("operator.signature_key"), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        assert!(start("a text").is_ok());
+    }
 }

@@ -51,6 +51,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("reqwest", "outbound"),
     ("sled", "store::sled"),
     ("wasmtime", "element_host"),
+    ("watermelon_proto", "outbound::nats"),
 ];
 
 /// What some modules must not touch. A path is banned when these names follow each other in it.

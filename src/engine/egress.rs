@@ -137,11 +137,13 @@ pub fn is_in_the_clear(url: &Url) -> bool {
     let is_local = match url.host() {
         Some(url::Host::Domain(name)) => {
             let name = name.trim_end_matches('.');
-            name == "localhost" || name.ends_with(".localhost")
+            // Of a scheme that browsers don't know, an address is read as a name.
+            let address = name.parse::<std::net::IpAddr>();
+            name == "localhost" || name.ends_with(".localhost") || address.is_ok_and(|address| address.is_loopback())
         }
         _ => literal_address(url).is_some_and(|address| address.to_canonical().is_loopback()),
     };
-    url.scheme() == "http" && !is_local
+    matches!(url.scheme(), "http" | "nats") && !is_local
 }
 
 /// An absolute http or https URL with a host, without user, password and port 0. The error is for people and shows neither

@@ -12,13 +12,14 @@ mod message;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_rustls::TlsConnector;
 
-use super::Options;
 use super::reason::Reason;
 use super::resolve::Guard;
+use super::{IDLE_MAX, Options};
 use crate::engine::egress::NatsUrl;
 use crate::ports::{Answer, Post};
 use dial::Dialler;
@@ -26,13 +27,22 @@ use link::Outgoing;
 use message::{Credentials, Message};
 
 /// Most connections at once, all servers together: each costs a socket, a task and about 100 kB.
-pub(super) const CONNECTIONS_MAX: usize = 256;
+const CONNECTIONS_MAX: usize = 256;
+/// What bounds the connections; smaller in tests.
+#[derive(Clone, Copy)]
+struct Bounds {
+    connections_max: usize,
+    /// So long a connection may be of no use.
+    idle_max: Duration,
+}
+
 /// Messages that wait for a connection's task; more wait in their own tasks.
 const QUEUE_MAX: usize = 64;
 
 /// Everything that is needed to reach streams. One per `Outbound`.
 pub(super) struct Nats {
     dialler: Dialler,
+    bounds: Bounds,
     pool: Mutex<Pool>,
     /// One permit per open connection, also of those that the pool has let go of.
     sockets: Arc<Semaphore>,
@@ -78,14 +88,19 @@ impl Nats {
                 "no certificates of authorities on this machine, so no NATS server is reached by TLS"
             );
         }
-        Self::with_tls(options, guard, tls.ok(), CONNECTIONS_MAX)
+        let bounds = Bounds {
+            connections_max: CONNECTIONS_MAX,
+            idle_max: IDLE_MAX,
+        };
+        Self::with(options, guard, tls.ok(), bounds)
     }
 
-    fn with_tls(options: &Options, guard: &Guard, tls: Option<TlsConnector>, connections_max: usize) -> Self {
+    fn with(options: &Options, guard: &Guard, tls: Option<TlsConnector>, bounds: Bounds) -> Self {
         Self {
             dialler: Dialler::new(guard.clone(), tls, options.connect_timeout),
+            bounds,
             pool: Mutex::default(),
-            sockets: Arc::new(Semaphore::new(connections_max)),
+            sockets: Arc::new(Semaphore::new(bounds.connections_max)),
         }
     }
 
@@ -153,12 +168,13 @@ impl Nats {
         let permit = self.permit().await?;
         let link = self.dialler.dial(url, credentials).await?;
         let (messages, queue) = mpsc::channel(QUEUE_MAX);
+        let idle_max = self.bounds.idle_max;
         let connection = Connection {
             messages,
             payload_bytes_max: link.payload_bytes_max(),
         };
         tokio::spawn(async move {
-            link.run(queue).await;
+            link.run(queue, idle_max).await;
             drop(permit);
         });
         *held = Some(connection.clone());
@@ -180,7 +196,7 @@ impl Nats {
             slot.used = used;
             return slot.place.clone();
         }
-        if pool.slots.len() >= CONNECTIONS_MAX {
+        if pool.slots.len() >= self.bounds.connections_max {
             let oldest = pool.slots.iter().min_by_key(|(_, slot)| slot.used);
             if let Some(key) = oldest.map(|(key, _)| key.clone()) {
                 pool.slots.remove(&key);

@@ -59,6 +59,11 @@ impl Guard {
         }
     }
 
+    /// The addresses of a name, without a port and not yet judged.
+    pub(super) async fn look_up(&self, host: &str) -> io::Result<Vec<SocketAddr>> {
+        (self.lookup)(host.to_owned()).await
+    }
+
     /// All that can be said of a URL before its name is resolved.
     pub(super) fn check_url(&self, url: &Url) -> Result<(), Reason> {
         self.check_encryption(url, url.scheme() == "https")?;
@@ -143,7 +148,7 @@ impl Resolve for Guard {
         let guard = self.clone();
         Box::pin(async move {
             let host = name.as_str();
-            let addresses = (guard.lookup)(host.to_owned()).await?;
+            let addresses = guard.look_up(host).await?;
             let allowed = guard.filter(host, addresses)?;
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })

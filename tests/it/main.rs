@@ -17,6 +17,7 @@ mod support;
 mod access;
 mod api;
 mod changes;
+mod day;
 mod docs;
 mod elements;
 mod formats;

@@ -381,6 +381,9 @@ fn an_address_in_the_clear_is_warned_of_unless_it_is_this_machine_and_refused_wh
         (CALLBACK_URL, "http://127.0.0.1:8098/", false),
         (CALLBACK_URL, "http://[::1]:8098/", false),
         (CALLBACK_URL, "http://localhost:8098/", false),
+        (CALLBACK_URL, "nats://nats.test/events", true),
+        (CALLBACK_URL, "nats://127.0.0.1:4222/events", false),
+        (CALLBACK_URL, "tls://nats.test/events", false),
         (VENDOR, "http://autotask.example", true),
         (VENDOR, "http://127.0.0.1:9", false),
     ] {

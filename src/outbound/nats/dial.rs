@@ -101,9 +101,10 @@ impl Dialler {
             Some(Host::Ipv4(address)) => (address.to_string(), literal(address.into())),
             Some(Host::Ipv6(address)) => (address.to_string(), literal(address.into())),
             Some(Host::Domain(name)) => {
-                let found = tokio::net::lookup_host((name, port)).await;
-                let found = found.map_err(|error| Reason::Dns(format!("{name}: {error}")))?;
-                (name.to_owned(), found.collect())
+                let found = self.guard.look_up(name).await;
+                let mut found = found.map_err(|error| Reason::Dns(format!("{name}: {error}")))?;
+                found.iter_mut().for_each(|address| address.set_port(port));
+                (name.to_owned(), found)
             }
             None => return Err(Reason::Url("there is no host".into())),
         };

@@ -12,14 +12,13 @@ use watermelon_proto::error::ServerError;
 use watermelon_proto::proto::{ClientOp, ServerOp, StreamDecoder, StreamEncoder};
 use watermelon_proto::{MessageBase, ServerMessage, Subject};
 
-use super::super::IDLE_MAX;
 use super::super::reason::Reason;
 use super::ack::clip;
 
 /// Most that is read without a whole message in it, in bytes. An acknowledgement has about a hundred.
 const UNREAD_BYTES_MAX: usize = 256 * 1024;
 /// Most messages of one connection that wait for their acknowledgement; more wait in the queue.
-const PENDING_MAX: usize = 1024;
+pub(super) const PENDING_MAX: usize = 1024;
 /// Most messages that are written at once.
 const BATCH_MAX: usize = 32;
 /// So long the other side may take no bytes.
@@ -122,9 +121,9 @@ impl Link {
     }
 
     /// Until nobody wants the connection any more, nobody used it for a while, or it is lost.
-    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Outgoing>) {
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Outgoing>, idle_max: Duration) {
         let mut taken = Vec::with_capacity(BATCH_MAX);
-        let mut idle_at = Instant::now() + IDLE_MAX;
+        let mut idle_at = Instant::now() + idle_max;
         loop {
             let room = PENDING_MAX.saturating_sub(self.pending.len()).min(BATCH_MAX);
             // While no more is taken, the queue's end is not seen either, and the answers must still be read.
@@ -139,12 +138,12 @@ impl Link {
                 // The last who could want an answer went away.
                 Event::Taken(0) => break,
                 Event::Taken(_) => {
-                    idle_at = Instant::now() + IDLE_MAX;
+                    idle_at = Instant::now() + idle_max;
                     taken.drain(..).for_each(|outgoing| self.send(outgoing));
                     Ok(())
                 }
                 Event::Idle => {
-                    idle_at = Instant::now() + IDLE_MAX;
+                    idle_at = Instant::now() + idle_max;
                     self.pending.retain(|_, reply| !reply.is_closed());
                     if self.pending.is_empty() {
                         // Who comes now finds it closed; who came a moment ago still gets an answer.

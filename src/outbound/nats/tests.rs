@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::domain::secret::Secret;
-use crate::outbound::resolve::system_lookup;
+use crate::outbound::resolve::{Lookup, system_lookup};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -268,6 +268,35 @@ async fn an_address_that_may_not_be_dialled_is_not_dialled_by_name_or_number() {
 }
 
 #[tokio::test]
+async fn a_name_is_judged_anew_at_each_connection_and_what_was_judged_is_dialled() {
+    let Some(server) = server("") else { return };
+    server.add_stream("EVENTS", &["events"], &json!({})).unwrap();
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    // As a hostile name server would: ours at first, and then what the gateway must not reach.
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let lookup: Lookup = Arc::new(move |_| {
+        let answer = ["127.0.0.1:0", "127.0.0.2:0"][count.fetch_add(1, Ordering::SeqCst).min(1)];
+        Box::pin(async move { Ok(vec![answer.parse().unwrap()]) })
+    });
+    let options = Options {
+        allow_networks: vec!["127.0.0.1/32".parse().unwrap()],
+        ..Options::default()
+    };
+    let nats = Nats::with(&options, &Guard::new(&options, lookup), None, BOUNDS);
+    let url = format!("nats://rebound.test:{}/events", server.address().port());
+    assert_eq!(publish(&nats, &url, "evt_1").await, Ok(200));
+    assert_eq!(publish(&nats, &url, "evt_2").await, Ok(200));
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "the connection is kept");
+    nats.pool.lock().unwrap().slots.clear();
+    let error = publish(&nats, &url, "evt_3").await.unwrap_err();
+    assert!(
+        error.starts_with("blocked_address: rebound.test is 127.0.0.2"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn a_name_without_address_is_told_as_such() {
     let error = publish(&nats(&options()), "nats://no-such-host.invalid/events", "evt_1").await;
     assert!(error.unwrap_err().starts_with("dns: no-such-host.invalid: "));
@@ -420,7 +449,7 @@ fn tls_server(configuration: &str) -> Option<(NatsServer, Nats, tempfile::TempDi
         .with_no_client_auth();
     let options = options();
     let guard = Guard::new(&options, system_lookup());
-    let nats = Nats::with_tls(&options, &guard, Some(TlsConnector::from(Arc::new(config))), 1);
+    let nats = Nats::with(&options, &guard, Some(TlsConnector::from(Arc::new(config))), BOUNDS);
     Some((server, nats, folder))
 }
 
@@ -462,19 +491,66 @@ async fn what_came_in_the_clear_is_not_taken_for_what_comes_encrypted() {
     assert!(error.unwrap_err().contains("goes on in the clear"));
 }
 
+const BOUNDS: Bounds = Bounds {
+    connections_max: 1,
+    idle_max: TIMEOUT,
+};
+
+fn bounded(bounds: Bounds) -> Nats {
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    Nats::with(&options(), &Guard::new(&options(), system_lookup()), None, bounds)
+}
+
 #[tokio::test]
 async fn there_are_never_more_connections_than_allowed() {
+    let (silent, _) = false_server(GREETING, vec![]).await;
+    let (other, count) = false_server(GREETING, vec![]).await;
+    let nats = bounded(BOUNDS);
+    let url = |address: SocketAddr| format!("nats://{address}/events");
+    let [first, second] = [(silent, 2000), (other, 500)]
+        .map(|(address, ms)| post(&url(address), &[], "{}", "evt_1", Duration::from_millis(ms)));
+    let (first, second) = futures_util::join!(nats.publish(&first), nats.publish(&second));
+    assert_eq!(first.unwrap_err().to_string(), "timeout: no answer within 2 s");
+    assert_eq!(second.unwrap_err().to_string(), "timeout: no answer within 500 ms");
+    assert_eq!(count.load(Ordering::SeqCst), 0, "nobody dialled the second server");
+}
+
+#[tokio::test]
+async fn one_too_many_takes_the_place_of_the_one_that_was_not_used_for_longest() {
     let Some(server) = server("") else { return };
     server.add_stream("EVENTS", &["events"], &json!({})).unwrap();
-    let options = options();
-    let guard = Guard::new(&options, system_lookup());
-    let nats = Nats::with_tls(&options, &guard, None, 1);
-    let port = server.address().port();
-    assert_eq!(publish(&nats, &server.url("events"), "evt_1").await, Ok(200));
-    let other = format!("nats://localhost:{port}/events");
-    let waited = nats
-        .publish(&post(&other, &[], "{}", "evt_2", Duration::from_millis(50)))
-        .await;
-    assert_eq!(waited.unwrap_err().to_string(), "timeout: no answer within 50 ms");
-    assert_eq!(nats.sockets.available_permits(), 0);
+    let nats = bounded(BOUNDS);
+    let other = format!("nats://localhost:{}/events", server.address().port());
+    for (n, url) in [server.url("events"), other].iter().cycle().take(6).enumerate() {
+        assert_eq!(publish(&nats, url, &format!("evt_{n}")).await, Ok(200), "{n}");
+    }
+    assert_eq!(server.messages("EVENTS").unwrap().len(), 6);
+    assert_eq!(nats.pool.lock().unwrap().slots.len(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_nobody_uses_is_closed_and_dialled_again_when_it_is_wanted() {
+    let Some(server) = server("") else { return };
+    server.add_stream("EVENTS", &["events"], &json!({})).unwrap();
+    let nats = bounded(Bounds {
+        idle_max: Duration::from_millis(20),
+        ..BOUNDS
+    });
+    for id in ["evt_1", "evt_2"] {
+        assert_eq!(publish(&nats, &server.url("events"), id).await, Ok(200));
+        // There is a permit again when the connection is gone.
+        let gone = tokio::time::timeout(TIMEOUT, nats.sockets.acquire()).await;
+        drop(gone.unwrap().unwrap());
+    }
+}
+
+#[tokio::test]
+async fn more_messages_than_may_wait_at_once_all_get_through() {
+    let Some(server) = server("") else { return };
+    server.add_stream("EVENTS", &["events"], &json!({})).unwrap();
+    let nats = bounded(BOUNDS);
+    let url = server.url("events");
+    let ids: Vec<_> = (0..2 * link::PENDING_MAX).map(|n| format!("evt_{n}")).collect();
+    let answers = futures_util::future::join_all(ids.iter().map(|id| publish(&nats, &url, id))).await;
+    assert!(answers.iter().all(|answer| *answer == Ok(200)));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -140,6 +140,10 @@ struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
     fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        // While only one subscriber is known, tracing asks the thread that first passes a line whether anybody wants it, and
+        // believes it for all threads. With a second one, which hears nothing, it asks them all.
+        static SECOND: OnceLock<tracing::Dispatch> = OnceLock::new();
+        SECOND.get_or_init(|| tracing::Dispatch::new(tracing_subscriber::registry()));
         let lines = self.clone();
         let log = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
         tracing::subscriber::set_default(log.with_writer(move || lines.clone()).finish())
