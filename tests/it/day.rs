@@ -62,7 +62,7 @@ fn faults(seed: u64) -> Vec<Reply> {
 }
 
 /// What the consumer's library says of a POST.
-fn is_accepted(webhook: &Webhook, post: &Received) -> bool {
+pub(crate) fn is_accepted(webhook: &Webhook, post: &Received) -> bool {
     let mut headers = HeaderMap::new();
     for (name, value) in &post.headers {
         let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else {

@@ -26,6 +26,7 @@ mod hubspot;
 mod misbehave;
 mod nats;
 mod notes;
+mod operator;
 mod restart;
 mod seeds;
 mod signatures;
