@@ -23,6 +23,8 @@ use crate::domain::id::InstanceId;
 use crate::domain::time::Timestamp;
 use crate::ports::{Horizon, Settled, Settlement, StoreError};
 use courier::Courier;
+pub(in crate::service) use courier::{ended, reason, shown_headers, shown_url};
+pub(in crate::service) use destination::{Destination, Destined};
 
 /// Longest sleep of the deliverer: a wake-up that got lost costs no more.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
@@ -155,19 +157,21 @@ impl Gateway {
 
     /// What waited for a disabled endpoint for too long becomes a dead letter.
     async fn expire_backlogs(&self, before: Timestamp) -> Result<(), StoreError> {
-        for instance in self.store.instances().await? {
-            let endpoint = self.store.endpoint(instance.id).await?;
-            if instance.enabled && !matches!(endpoint.health, Health::Disabled { .. }) {
+        let instances = self.store.instances().await?;
+        let instances = instances.into_iter().map(|instance| (instance.id, instance.enabled));
+        for (id, is_enabled) in instances.chain([(InstanceId::OPERATOR, true)]) {
+            let endpoint = self.store.endpoint(id).await?;
+            if is_enabled && !matches!(endpoint.health, Health::Disabled { .. }) {
                 continue;
             }
             loop {
-                let alive = self.store.outbox(instance.id, WINDOW).await?;
+                let alive = self.store.outbox(id, WINDOW).await?;
                 let old = |outgoing: &Outgoing| outgoing.notification.created < before;
                 let expired: Vec<Settlement> = alive.into_iter().filter(old).map(expire).collect();
                 if expired.is_empty() {
                     break;
                 }
-                self.store.settle(instance.id, Settled::from(expired)).await?;
+                self.store.settle(id, Settled::from(expired)).await?;
             }
         }
         Ok(())

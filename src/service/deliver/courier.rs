@@ -385,7 +385,7 @@ fn post_of(destination: &Destination, outgoing: &Outgoing, at: Timestamp) -> Pos
     }
 }
 
-fn ended(answer: &Result<Answer, Unanswered>) -> Ended<'_> {
+pub(in crate::service) fn ended(answer: &Result<Answer, Unanswered>) -> Ended<'_> {
     match answer {
         Ok(answer) => Ended::Answered {
             status: answer.status,
@@ -399,7 +399,7 @@ fn ended(answer: &Result<Answer, Unanswered>) -> Ended<'_> {
 }
 
 /// Why it does not count as delivered.
-fn reason(answer: &Result<Answer, Unanswered>, fate: Fate) -> Option<String> {
+pub(in crate::service) fn reason(answer: &Result<Answer, Unanswered>, fate: Fate) -> Option<String> {
     match answer {
         _ if fate == Fate::Delivered => None,
         Ok(answer) => Some(format!("the callback answered {}", answer.status)),
@@ -427,7 +427,7 @@ fn row(
 }
 
 /// Without query, which may hold a secret.
-fn shown_url(url: &str) -> String {
+pub(in crate::service) fn shown_url(url: &str) -> String {
     let end = url.find(['?', '#']).unwrap_or(url.len());
     url[..end].chars().take(URL_CHARS_MAX).collect()
 }
