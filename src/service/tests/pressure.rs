@@ -1,0 +1,74 @@
+//! Couriers under pressure: slow endpoints with a rate, changes while something waits, large bodies, and what must not happen.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::harness::{Harness, within};
+use crate::domain::delivery::DeliveryStatus;
+
+#[tokio::test]
+async fn an_endpoint_with_a_rate_that_is_slow_to_answer_gets_as_many_as_its_rate_says() {
+    let harness = Harness::new();
+    let key = harness.with_waiting(json!({"event.notification.rate": 1}), 2).await;
+    harness.callback.hold("0");
+    harness.start_deliverer();
+    harness.until_posts(1).await;
+    harness.clock.advance(Duration::from_secs(1));
+    harness.until_posts(2).await;
+    harness.callback.release();
+    harness.until_all(&key, DeliveryStatus::Delivered).await;
+}
+
+#[tokio::test]
+async fn a_rate_is_never_exceeded_though_the_clock_tells_milliseconds() {
+    let harness = Harness::new();
+    let key = harness.with_waiting(json!({"event.notification.rate": 600}), 12).await;
+    harness.start_deliverer();
+    for _ in 0..10 {
+        harness.let_things_happen().await;
+        harness.clock.advance(Duration::from_millis(1));
+    }
+    let posts = harness.callback.posts().len();
+    assert!(posts <= 6, "{posts} in 10 ms");
+    harness
+        .eventually("all are delivered", async || {
+            harness.clock.advance(Duration::from_millis(1));
+            harness.let_things_happen().await;
+            harness.callback.posts().len() == 12
+        })
+        .await;
+    harness.until_all(&key, DeliveryStatus::Delivered).await;
+}
+
+#[tokio::test]
+async fn the_deliverer_stops_although_the_next_turn_of_an_endpoint_is_far_away() {
+    let harness = Harness::new();
+    harness.with_waiting(json!({"event.notification.rate": 0.01}), 2).await;
+    let deliverer = harness.start_deliverer();
+    harness.until_posts(1).await;
+    harness.stop.cancel();
+    within(deliverer).await.unwrap();
+    assert_eq!(harness.callback.posts().len(), 1);
+}
+
+#[tokio::test]
+async fn a_new_rate_holds_at_once() {
+    let harness = Harness::new();
+    let key = harness.with_waiting(json!({"event.notification.rate": 0.01}), 3).await;
+    harness.start_deliverer();
+    harness.until_posts(1).await;
+    let faster = json!({"event.notification.rate": 10});
+    harness.patch(key.instance, faster).await;
+    let changed = harness.clock.time();
+    harness
+        .eventually("all are posted", async || {
+            harness.let_things_happen().await;
+            harness.clock.advance(Duration::from_millis(100));
+            harness.callback.posts().len() == 3
+        })
+        .await;
+    let took = harness.clock.time().since(changed);
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    harness.until_all(&key, DeliveryStatus::Delivered).await;
+}
