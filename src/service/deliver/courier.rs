@@ -159,7 +159,7 @@ impl<'a> Courier<'a> {
                     alive[place].delivery.due = None;
                     let outgoing = alive[place].clone();
                     self.take_turn(run.destination, now);
-                    under_way.push(async move { (place, self.post(run, outgoing).await) });
+                    under_way.push(async move { (place, self.post(run, outgoing, changes).await) });
                     posted += 1;
                 }
                 if !places.is_empty() && run.destination.settings.rate_per_second.is_some() {
@@ -225,11 +225,11 @@ impl<'a> Courier<'a> {
     }
 
     /// One attempt and its record.
-    async fn post(&self, run: &Run<'_>, outgoing: Outgoing) -> Result<Posted, Error> {
+    async fn post(&self, run: &Run<'_>, outgoing: Outgoing, changes: &watch::Receiver<u64>) -> Result<Posted, Error> {
         let gateway = &self.couriers.gateway;
         let place = self.couriers.posts.acquire().await;
-        if self.couriers.stop.is_cancelled() {
-            // As if it had never been taken up.
+        if self.couriers.stop.is_cancelled() || changes.has_changed().unwrap_or(false) {
+            // As if it had never been taken up: while it waited for a place the destination may have become another.
             return Ok(Posted {
                 delivery: outgoing.delivery,
                 worked: false,

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::harness::{Harness, within};
 use crate::domain::delivery::DeliveryStatus;
+use crate::service::Settings;
 
 #[tokio::test]
 async fn an_endpoint_with_a_rate_that_is_slow_to_answer_gets_as_many_as_its_rate_says() {
@@ -71,4 +72,29 @@ async fn a_new_rate_holds_at_once() {
     let took = harness.clock.time().since(changed);
     assert!(took < Duration::from_secs(10), "{took:?}");
     harness.until_all(&key, DeliveryStatus::Delivered).await;
+}
+
+#[tokio::test]
+async fn what_waited_for_a_place_goes_to_the_url_of_now() {
+    let harness = Harness::new();
+    let settings = Settings {
+        posts_max: 1,
+        ..Settings::default()
+    };
+    let harness = harness.restarted_with(settings);
+    let slow = harness.with_waiting(json!({}), 1).await;
+    harness.callback.hold("0");
+    harness.start_deliverer();
+    harness.until_posts(1).await;
+    let other = harness.with_waiting(json!({}), 0).await;
+    harness.poll_one(&other, "1", 1).await;
+    harness.let_things_happen().await;
+    let moved = json!({"event.notification.callback.url": "https://moved.example/events"});
+    harness.patch(other.instance, moved).await;
+    harness.callback.release();
+    harness.until_all(&slow, DeliveryStatus::Delivered).await;
+    harness.until_all(&other, DeliveryStatus::Delivered).await;
+    let posts = harness.callback.posts().into_iter().filter(|post| post.record == "1");
+    let urls: Vec<String> = posts.map(|post| post.url).collect();
+    assert_eq!(urls, ["https://moved.example/events"]);
 }
