@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use super::destination::{Destination, Destined};
-use super::{Couriers, Error, SLEEP_MAX, WINDOW, operator};
+use super::{Couriers, Error, WINDOW, operator};
 use crate::domain::delivery::{Attempt, AttemptRow, DeadReason, Delivery, DeliveryStatus, Outgoing};
 use crate::domain::endpoint::{Endpoint, Health};
 use crate::domain::id::InstanceId;
@@ -65,10 +65,7 @@ impl<'a> Courier<'a> {
     pub(super) async fn deliver(&self) {
         if let Err(error) = self.try_deliver().await {
             error!(%error, "delivery stopped");
-            tokio::select! {
-                () = self.couriers.gateway.clock.sleep(SLEEP_MAX) => {}
-                () = self.couriers.stop.cancelled() => {}
-            }
+            self.couriers.pause_after_trouble().await;
         }
     }
 

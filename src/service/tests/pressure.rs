@@ -98,3 +98,15 @@ async fn what_waited_for_a_place_goes_to_the_url_of_now() {
     let urls: Vec<String> = posts.map(|post| post.url).collect();
     assert_eq!(urls, ["https://moved.example/events"]);
 }
+
+#[tokio::test]
+async fn a_post_that_panics_is_made_again_and_holds_nobody_up() {
+    let harness = Harness::new();
+    let key = harness.with_waiting(json!({}), 2).await;
+    harness.callback.panic_once();
+    harness.start_deliverer();
+    harness.until_posts(1).await;
+    harness.let_things_happen().await;
+    harness.clock.advance(Duration::from_secs(10));
+    harness.until_all(&key, DeliveryStatus::Delivered).await;
+}
