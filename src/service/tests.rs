@@ -10,5 +10,6 @@ mod formats;
 mod harness;
 mod instances;
 mod polls;
+mod pressure;
 mod scheduler;
 mod signatures;
