@@ -8,9 +8,11 @@ mod destination;
 mod operator;
 
 use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -57,6 +59,14 @@ impl Couriers {
         self.busy.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// So that what fails is not tried again and again at once.
+    async fn pause_after_trouble(&self) {
+        tokio::select! {
+            () = self.gateway.clock.sleep(SLEEP_MAX) => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
     /// Sends a courier for each of these instances.
     fn send(self: &Arc<Self>, due: Vec<InstanceId>, tasks: &TaskTracker) {
         for instance in due {
@@ -68,7 +78,12 @@ impl Couriers {
             {
                 let couriers = self.clone();
                 tasks.spawn(async move {
-                    Courier::new(&couriers, instance).deliver().await;
+                    let courier = Courier::new(&couriers, instance);
+                    if AssertUnwindSafe(courier.deliver()).catch_unwind().await.is_err() {
+                        // Else it would stay busy, and nothing would go to it until the next start.
+                        error!(%instance, "a courier panicked; it looks again in a while");
+                        couriers.pause_after_trouble().await;
+                    }
                     couriers
                         .busy
                         .lock()

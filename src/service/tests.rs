@@ -11,6 +11,7 @@ mod formats;
 mod harness;
 mod instances;
 mod polls;
+mod pressure;
 mod redrive;
 mod scheduler;
 mod signatures;

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use super::destination::{Destination, Destined};
-use super::{Couriers, Error, SLEEP_MAX, WINDOW, operator};
+use super::{Couriers, Error, WINDOW, operator};
 use crate::domain::delivery::{Attempt, AttemptRow, DeadReason, Delivery, DeliveryStatus, Outgoing};
 use crate::domain::endpoint::{Endpoint, Health};
 use crate::domain::id::InstanceId;
@@ -65,10 +65,7 @@ impl<'a> Courier<'a> {
     pub(super) async fn deliver(&self) {
         if let Err(error) = self.try_deliver().await {
             error!(%error, "delivery stopped");
-            tokio::select! {
-                () = self.couriers.gateway.clock.sleep(SLEEP_MAX) => {}
-                () = self.couriers.stop.cancelled() => {}
-            }
+            self.couriers.pause_after_trouble().await;
         }
     }
 
@@ -152,19 +149,22 @@ impl<'a> Courier<'a> {
                 Gate::Until(_) | Gate::Closed => (0, None),
             };
             let recovered = run.endpoint().recovered;
-            let mut waits_for_pace = None;
             if room > 0 && go_on {
-                for place in deliverable(alive, recovered, now, room) {
+                let places = deliverable(alive, recovered, now, room);
+                for &place in &places {
                     // Not due again until it is settled, and still in the way of later ones of its records.
                     alive[place].delivery.due = None;
                     let outgoing = alive[place].clone();
                     self.take_turn(run.destination, now);
-                    under_way.push(async move { (place, self.post(run, outgoing).await) });
+                    under_way.push(async move { (place, self.post(run, outgoing, changes).await) });
                     posted += 1;
                 }
-            } else if go_on && !deliverable(alive, recovered, now, 1).is_empty() {
-                waits_for_pace = paced;
+                if !places.is_empty() && run.destination.settings.rate_per_second.is_some() {
+                    // Perhaps the rate alone is in the way of the next, and that must not wait for an answer.
+                    continue;
+                }
             }
+            let waits_for_pace = paced.filter(|_| go_on && !deliverable(alive, recovered, now, 1).is_empty());
             tokio::select! {
                 ended = under_way.next(), if !under_way.is_empty() => match ended {
                     Some((place, Ok(Posted { delivery, worked, slow_down }))) => {
@@ -178,39 +178,55 @@ impl<'a> Courier<'a> {
                     Some((_, Err(error))) => failed = Some(error),
                     None => {}
                 },
-                () = clock.sleep(waits_for_pace.unwrap_or_default()), if waits_for_pace.is_some() => {}
+                () = self.pause(waits_for_pace.unwrap_or_default(), changes), if waits_for_pace.is_some() => {}
                 else => return failed.map_or(Ok(posted), Err),
             }
         }
     }
 
+    /// Sleeps, unless the gateway stops or an instance changes.
+    async fn pause(&self, wait: Duration, changes: &watch::Receiver<u64>) {
+        let mut changes = changes.clone();
+        tokio::select! {
+            () = self.couriers.gateway.clock.sleep(wait) => {}
+            () = self.couriers.stop.cancelled() => {}
+            Ok(()) = changes.changed() => {}
+        }
+    }
+
     /// How many may leave now by the endpoint's rate; where none may, how long until one may.
     fn paced(&self, destination: &Destination, room: usize, now: Timestamp) -> (usize, Option<Duration>) {
-        if destination.settings.rate_per_second.is_none() || room == 0 {
+        let Some(rate) = destination.settings.rate_per_second.filter(|_| room > 0) else {
             return (room, None);
-        }
-        let paces = self.couriers.paces.lock().unwrap_or_else(PoisonError::into_inner);
-        match paces.get(&self.instance) {
-            Some(next) if *next > now => (0, Some(next.since(now))),
-            _ => (1, None),
+        };
+        let (at_once, interval) = turn_of(rate);
+        let mut paces = self.couriers.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        match paces.get_mut(&self.instance).filter(|next| **next > now) {
+            Some(next) => {
+                // No later than by the rate of now, whatever was set before, and wherever the clock went.
+                *next = (*next).min(now.plus(interval));
+                (0, Some(next.since(now)))
+            }
+            None => (room.min(at_once), None),
         }
     }
 
     fn take_turn(&self, destination: &Destination, now: Timestamp) {
         if let Some(rate) = destination.settings.rate_per_second {
+            let (_, interval) = turn_of(rate);
             let mut paces = self.couriers.paces.lock().unwrap_or_else(PoisonError::into_inner);
             // Turns long past say nothing.
             paces.retain(|_, next| *next > now);
-            paces.insert(self.instance, now.plus(Duration::from_secs_f64(1.0 / rate)));
+            paces.insert(self.instance, now.plus(interval));
         }
     }
 
     /// One attempt and its record.
-    async fn post(&self, run: &Run<'_>, outgoing: Outgoing) -> Result<Posted, Error> {
+    async fn post(&self, run: &Run<'_>, outgoing: Outgoing, changes: &watch::Receiver<u64>) -> Result<Posted, Error> {
         let gateway = &self.couriers.gateway;
         let place = self.couriers.posts.acquire().await;
-        if self.couriers.stop.is_cancelled() {
-            // As if it had never been taken up.
+        if self.couriers.stop.is_cancelled() || changes.has_changed().unwrap_or(false) {
+            // As if it had never been taken up: while it waited for a place the destination may have become another.
             return Ok(Posted {
                 delivery: outgoing.delivery,
                 worked: false,
@@ -367,6 +383,19 @@ impl<'a> Courier<'a> {
             store.settle(self.instance, Settled::from(settlements)).await?;
         }
     }
+}
+
+/// How many leave together, and how long after the last of them the next. In whole milliseconds, which is what the clock
+/// tells, and rounded so that the rate is never exceeded.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rate is from 0.01 to 10,000"
+)]
+fn turn_of(rate_per_second: f64) -> (usize, Duration) {
+    let at_once = (rate_per_second / 1_000.0).floor().max(1.0);
+    let interval = Duration::from_secs_f64((at_once * 1_000.0 / rate_per_second).ceil() / 1_000.0);
+    (at_once as usize, interval)
 }
 
 fn post_of(destination: &Destination, outgoing: &Outgoing, at: Timestamp) -> Post {

@@ -14,7 +14,7 @@ use crate::ports::{Answer, Store as _};
 
 impl Harness {
     /// An instance with a baseline and these settings, and one notification for each of `records` waiting.
-    async fn with_waiting(&self, settings: Value, records: usize) -> ResourceKey {
+    pub(super) async fn with_waiting(&self, settings: Value, records: usize) -> ResourceKey {
         let key = self.create_baselined().await;
         self.patch(key.instance, settings).await;
         for id in 0..records {
@@ -23,7 +23,7 @@ impl Harness {
         key
     }
 
-    async fn until_posts(&self, posts: usize) {
+    pub(super) async fn until_posts(&self, posts: usize) {
         self.eventually(&format!("{posts} POSTs were made"), async || {
             self.callback.posts().len() >= posts
         })
@@ -31,11 +31,11 @@ impl Harness {
         self.let_things_happen().await;
     }
 
-    async fn health(&self, key: &ResourceKey) -> Health {
+    pub(super) async fn health(&self, key: &ResourceKey) -> Health {
         self.store.endpoint(key.instance).await.unwrap().health
     }
 
-    async fn until_all(&self, key: &ResourceKey, status: DeliveryStatus) {
+    pub(super) async fn until_all(&self, key: &ResourceKey, status: DeliveryStatus) {
         self.eventually(&format!("all are {status:?}"), async || {
             let deliveries = self.deliveries(key.instance).await;
             deliveries.iter().all(|delivery| delivery.status == status)
@@ -43,11 +43,11 @@ impl Harness {
         .await;
     }
 
-    async fn first(&self, key: &ResourceKey) -> Delivery {
+    pub(super) async fn first(&self, key: &ResourceKey) -> Delivery {
         self.deliveries(key.instance).await.remove(0)
     }
 
-    async fn enable_endpoint_by_hand(&self, key: &ResourceKey) {
+    pub(super) async fn enable_endpoint_by_hand(&self, key: &ResourceKey) {
         let endpoint = self.store.endpoint(key.instance).await.unwrap();
         let endpoint = fresh(&endpoint, self.clock.time());
         self.store.put_endpoint(key.instance, endpoint).await.unwrap();

@@ -85,6 +85,10 @@ impl Harness {
 
     /// The same store and files under a new gateway, whose element host knows nothing of before.
     pub(super) fn restarted(self) -> Self {
+        self.restarted_with(Settings::default())
+    }
+
+    pub(super) fn restarted_with(self, settings: Settings) -> Self {
         let element = Arc::new(ScriptedElement::new());
         let gateway = &self.gateway;
         let adapters = Adapters {
@@ -98,7 +102,7 @@ impl Harness {
             files: gateway.files.clone(),
         };
         Self {
-            gateway: Gateway::new(adapters, Settings::default()),
+            gateway: Gateway::new(adapters, settings),
             element,
             ..self
         }

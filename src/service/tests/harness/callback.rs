@@ -17,6 +17,7 @@ use crate::ports::{Answer, Callback, Post, Trouble, Unanswered};
 #[derive(Clone, Debug)]
 pub(crate) struct Posted {
     pub(crate) at: Timestamp,
+    pub(crate) url: String,
     /// Of the first event, and so of all in most tests.
     pub(crate) record: String,
     /// Of the first event.
@@ -31,6 +32,7 @@ pub(crate) struct ScriptedCallback {
     answers: Mutex<HashMap<String, VecDeque<Result<Answer, Unanswered>>>>,
     held: watch::Sender<Option<String>>,
     is_down: AtomicBool,
+    panics: AtomicBool,
 }
 
 pub(crate) fn answer(status: u16) -> Answer {
@@ -55,6 +57,7 @@ impl ScriptedCallback {
             answers: Mutex::default(),
             held: watch::Sender::new(None),
             is_down: AtomicBool::new(false),
+            panics: AtomicBool::new(false),
         }
     }
 
@@ -67,6 +70,11 @@ impl ScriptedCallback {
     /// While down, nobody answers.
     pub(crate) fn set_down(&self, is_down: bool) {
         self.is_down.store(is_down, Relaxed);
+    }
+
+    /// The next POST panics.
+    pub(crate) fn panic_once(&self) {
+        self.panics.store(true, Relaxed);
     }
 
     /// POSTs about this record get no answer until `release`.
@@ -119,6 +127,7 @@ impl Callback for ScriptedCallback {
         self.posts.send_modify(|posts| {
             posts.push(Posted {
                 at: self.clock.time(),
+                url: post.url.clone(),
                 record: record.clone(),
                 sequence,
                 body: post.body.clone(),
@@ -127,6 +136,7 @@ impl Callback for ScriptedCallback {
                     .collect(),
             });
         });
+        assert!(!self.panics.swap(false, Relaxed), "as the test wants it");
         if self.is_down.load(Relaxed) {
             return Box::pin(async { Err(unreachable("connect: refused")) });
         }

@@ -1,0 +1,112 @@
+//! Couriers under pressure: slow endpoints with a rate, changes while something waits, large bodies, and what must not happen.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::harness::{Harness, within};
+use crate::domain::delivery::DeliveryStatus;
+use crate::service::Settings;
+
+#[tokio::test]
+async fn an_endpoint_with_a_rate_that_is_slow_to_answer_gets_as_many_as_its_rate_says() {
+    let harness = Harness::new();
+    let key = harness.with_waiting(json!({"event.notification.rate": 1}), 2).await;
+    harness.callback.hold("0");
+    harness.start_deliverer();
+    harness.until_posts(1).await;
+    harness.clock.advance(Duration::from_secs(1));
+    harness.until_posts(2).await;
+    harness.callback.release();
+    harness.until_all(&key, DeliveryStatus::Delivered).await;
+}
+
+#[tokio::test]
+async fn a_rate_is_never_exceeded_though_the_clock_tells_milliseconds() {
+    let harness = Harness::new();
+    let key = harness.with_waiting(json!({"event.notification.rate": 600}), 12).await;
+    harness.start_deliverer();
+    for _ in 0..10 {
+        harness.let_things_happen().await;
+        harness.clock.advance(Duration::from_millis(1));
+    }
+    let posts = harness.callback.posts().len();
+    assert!(posts <= 6, "{posts} in 10 ms");
+    harness
+        .eventually("all are delivered", async || {
+            harness.clock.advance(Duration::from_millis(1));
+            harness.let_things_happen().await;
+            harness.callback.posts().len() == 12
+        })
+        .await;
+    harness.until_all(&key, DeliveryStatus::Delivered).await;
+}
+
+#[tokio::test]
+async fn the_deliverer_stops_although_the_next_turn_of_an_endpoint_is_far_away() {
+    let harness = Harness::new();
+    harness.with_waiting(json!({"event.notification.rate": 0.01}), 2).await;
+    let deliverer = harness.start_deliverer();
+    harness.until_posts(1).await;
+    harness.stop.cancel();
+    within(deliverer).await.unwrap();
+    assert_eq!(harness.callback.posts().len(), 1);
+}
+
+#[tokio::test]
+async fn a_new_rate_holds_at_once() {
+    let harness = Harness::new();
+    let key = harness.with_waiting(json!({"event.notification.rate": 0.01}), 3).await;
+    harness.start_deliverer();
+    harness.until_posts(1).await;
+    let faster = json!({"event.notification.rate": 10});
+    harness.patch(key.instance, faster).await;
+    let changed = harness.clock.time();
+    harness
+        .eventually("all are posted", async || {
+            harness.let_things_happen().await;
+            harness.clock.advance(Duration::from_millis(100));
+            harness.callback.posts().len() == 3
+        })
+        .await;
+    let took = harness.clock.time().since(changed);
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    harness.until_all(&key, DeliveryStatus::Delivered).await;
+}
+
+#[tokio::test]
+async fn what_waited_for_a_place_goes_to_the_url_of_now() {
+    let harness = Harness::new();
+    let settings = Settings {
+        posts_max: 1,
+        ..Settings::default()
+    };
+    let harness = harness.restarted_with(settings);
+    let slow = harness.with_waiting(json!({}), 1).await;
+    harness.callback.hold("0");
+    harness.start_deliverer();
+    harness.until_posts(1).await;
+    let other = harness.with_waiting(json!({}), 0).await;
+    harness.poll_one(&other, "1", 1).await;
+    harness.let_things_happen().await;
+    let moved = json!({"event.notification.callback.url": "https://moved.example/events"});
+    harness.patch(other.instance, moved).await;
+    harness.callback.release();
+    harness.until_all(&slow, DeliveryStatus::Delivered).await;
+    harness.until_all(&other, DeliveryStatus::Delivered).await;
+    let posts = harness.callback.posts().into_iter().filter(|post| post.record == "1");
+    let urls: Vec<String> = posts.map(|post| post.url).collect();
+    assert_eq!(urls, ["https://moved.example/events"]);
+}
+
+#[tokio::test]
+async fn a_post_that_panics_is_made_again_and_holds_nobody_up() {
+    let harness = Harness::new();
+    let key = harness.with_waiting(json!({}), 2).await;
+    harness.callback.panic_once();
+    harness.start_deliverer();
+    harness.until_posts(1).await;
+    harness.let_things_happen().await;
+    harness.clock.advance(Duration::from_secs(10));
+    harness.until_all(&key, DeliveryStatus::Delivered).await;
+}
