@@ -151,7 +151,7 @@ pub async fn run_retention(gateway: Arc<Gateway>, stop: CancellationToken) {
 const BATCHES_MAX: usize = 500;
 
 impl Gateway {
-    async fn drop_old(&self, stop: &CancellationToken) -> Result<(), StoreError> {
+    pub(in crate::service) async fn drop_old(&self, stop: &CancellationToken) -> Result<(), StoreError> {
         let now = self.clock.now();
         let before = Horizon {
             delivered: now.minus(self.settings.retention),

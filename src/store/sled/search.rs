@@ -16,26 +16,29 @@ pub(super) fn search(tree: &Tree, instance: InstanceId, search: &Search, limit: 
     if !instances::exists(tree, instance)? {
         return Ok(searched);
     }
+    let is_beyond = |id: OutboxId| match search.beyond {
+        Some(beyond) if search.newest_first => id < beyond,
+        Some(beyond) => id > beyond,
+        None => true,
+    };
+    let is_wanted = |status| search.statuses.as_ref().is_none_or(|wanted| wanted.contains(&status));
     let mut walk = Walk::new(instance, search);
     let mut looked = 0;
     let mut last = search.beyond;
     while let Some((batch, deliveries)) = walk.next(tree)? {
+        let places = (0..).zip(&deliveries.each).map(|(index, _)| OutboxId { batch, index });
+        let mut places: Vec<OutboxId> = places.filter(|place| is_beyond(*place)).collect();
+        if search.newest_first {
+            places.reverse();
+        }
+        // Nothing is left of the batch that the last search ended in.
+        let Some(end) = places.last() else { continue };
         if looked >= limit {
             searched.next = last;
             return Ok(searched);
         }
-        let count = deliveries.each.len();
-        looked += count;
-        let index = if search.newest_first {
-            0
-        } else {
-            count.saturating_sub(1)
-        };
-        last = Some(OutboxId {
-            batch,
-            index: u32::try_from(index).unwrap_or(u32::MAX),
-        });
-        let is_wanted = |status| search.statuses.as_ref().is_none_or(|wanted| wanted.contains(&status));
+        looked += places.len();
+        last = Some(*end);
         // Of most batches the deliveries alone have to be read.
         if !deliveries.each.iter().any(|delivery| is_wanted(delivery.status)) {
             continue;
@@ -44,11 +47,6 @@ pub(super) fn search(tree: &Tree, instance: InstanceId, search: &Search, limit: 
         if search.newest_first {
             rows.reverse();
         }
-        let is_beyond = |id: OutboxId| match search.beyond {
-            Some(beyond) if search.newest_first => id < beyond,
-            Some(beyond) => id > beyond,
-            None => true,
-        };
         rows.retain(|row| is_wanted(row.delivery.status) && is_beyond(row.id));
         rows.iter_mut().for_each(|row| row.notification.body.clear());
         searched.found.append(&mut rows);
