@@ -288,7 +288,7 @@ pub struct Post {
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
     pub status: u16,
-    /// Names in lower case, in the order they came.
+    /// Names in lower case; those that retries go by come first.
     pub headers: Vec<(String, String)>,
     /// The body's beginning.
     pub body: Bytes,
