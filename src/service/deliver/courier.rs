@@ -25,6 +25,8 @@ use crate::ports::{Answer, Post, Settled, Settlement, Unanswered};
 const WINDOW_MAX: usize = 4_096;
 /// POSTs under way at first; each delivery allows one more, so that a dead endpoint holds few of the gateway's places.
 const POSTS_AT_FIRST: usize = 2;
+/// Shorter values than this are left in an answer that repeats them: they are words rather than secrets.
+const ECHO_BYTES_MIN: usize = 8;
 /// Characters of an attempt's URL that are kept.
 const URL_CHARS_MAX: usize = 500;
 
@@ -236,6 +238,7 @@ impl<'a> Courier<'a> {
         let at = gateway.clock.now();
         let post = post_of(run.destination, &outgoing, at);
         let shown = shown_headers(&post.headers);
+        let secrets = secrets_of(&post.headers);
         let answer = gateway.callback.post(post).await;
         drop(place);
         let now = gateway.clock.now();
@@ -279,7 +282,10 @@ impl<'a> Courier<'a> {
         let is_told = !told.is_empty();
         let settlement = Settlement {
             id: outgoing.id,
-            attempt: Some(row(&run.destination.url, delivery.attempts, attempt, shown, answer)),
+            attempt: Some(masked(
+                row(&run.destination.url, delivery.attempts, attempt, shown, answer),
+                &secrets,
+            )),
             delivery: delivery.clone(),
         };
         let settled = Settled {
@@ -455,6 +461,36 @@ fn row(
     }
 }
 
+/// Servers in trouble like to show what they were sent: a secret that comes back is not written down either.
+fn masked(mut row: AttemptRow, secrets: &[Secret]) -> AttemptRow {
+    let mask = |text: &mut String| {
+        for secret in secrets {
+            *text = text.replace(secret.expose(), MASK);
+        }
+    };
+    row.response_headers.iter_mut().for_each(|(_, value)| mask(value));
+    mask(&mut row.response_body);
+    row
+}
+
+/// The values of a user's own headers, and of those with a scheme (`Basic …`) what comes behind it: whole ones first.
+fn secrets_of(headers: &[(String, Secret)]) -> Vec<Secret> {
+    let own = headers.iter().filter(|(name, _)| !is_gateways(name));
+    let parts = own.flat_map(|(_, value)| {
+        let behind = value.expose().split_once(' ').map(|(_, rest)| Secret::new(rest));
+        [Some(value.clone()), behind]
+    });
+    let long = |secret: &Secret| secret.expose().len() >= ECHO_BYTES_MIN;
+    parts.flatten().filter(long).collect()
+}
+
+fn is_gateways(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with("webhook-")
+        || name.starts_with("elements-webhook-")
+        || matches!(name.as_str(), "content-type" | "user-agent")
+}
+
 /// Without query, which may hold a secret.
 fn shown_url(url: &str) -> String {
     let end = url.find(['?', '#']).unwrap_or(url.len());
@@ -463,14 +499,8 @@ fn shown_url(url: &str) -> String {
 
 /// The gateway's own headers as they are; a user's may hold secrets.
 pub(in crate::service) fn shown_headers(headers: &[(String, Secret)]) -> Vec<(String, String)> {
-    let is_own = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        name.starts_with("webhook-")
-            || name.starts_with("elements-webhook-")
-            || matches!(name.as_str(), "content-type" | "user-agent")
-    };
     let shown = |(name, value): &(String, Secret)| {
-        let value = if is_own(name) { value.expose() } else { MASK };
+        let value = if is_gateways(name) { value.expose() } else { MASK };
         (name.clone(), value.to_owned())
     };
     headers.iter().map(shown).collect()
