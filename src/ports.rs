@@ -191,6 +191,7 @@ pub trait Store: Send + Sync + 'static {
     /// when it was called since `calls` was read. Need not be synced.
     fn rest(&self, id: InstanceId, calls: u64, wake: Option<Timestamp>) -> Stored<bool>;
     /// The oldest notifications of an instance that are alive, in order of commit, whole batches, until `limit` is reached.
+    /// Bodies of 4 MiB in all; one that has no room is empty, to be read by `notifications` when it is posted.
     fn outbox(&self, id: InstanceId, limit: usize) -> Stored<Vec<Outgoing>>;
     /// Synced.
     fn settle(&self, id: InstanceId, settled: Settled) -> Stored<()>;

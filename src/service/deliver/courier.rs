@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 
 use super::destination::{Destination, Destined};
 use super::{Couriers, Error, WINDOW, operator};
-use crate::domain::delivery::{Attempt, AttemptRow, DeadReason, Delivery, DeliveryStatus, Outgoing};
+use crate::domain::delivery::{Attempt, AttemptRow, DeadReason, Delivery, DeliveryStatus, OutboxId, Outgoing};
 use crate::domain::endpoint::{Endpoint, Health};
 use crate::domain::id::InstanceId;
 use crate::domain::instance::RetryPolicy;
@@ -224,10 +224,16 @@ impl<'a> Courier<'a> {
     }
 
     /// One attempt and its record.
-    async fn post(&self, run: &Run<'_>, outgoing: Outgoing, changes: &watch::Receiver<u64>) -> Result<Posted, Error> {
+    async fn post(
+        &self,
+        run: &Run<'_>,
+        mut outgoing: Outgoing,
+        changes: &watch::Receiver<u64>,
+    ) -> Result<Posted, Error> {
         let gateway = &self.couriers.gateway;
         let place = self.couriers.posts.acquire().await;
-        if self.couriers.stop.is_cancelled() || changes.has_changed().unwrap_or(false) {
+        let is_there = self.read_body(&mut outgoing).await?;
+        if !is_there || self.couriers.stop.is_cancelled() || changes.has_changed().unwrap_or(false) {
             // As if it had never been taken up: while it waited for a place the destination may have become another.
             return Ok(Posted {
                 delivery: outgoing.delivery,
@@ -302,6 +308,23 @@ impl<'a> Courier<'a> {
             worked: fate == Fate::Delivered,
             slow_down,
         })
+    }
+
+    /// Reads the body that a long outbox left out. False when the notification is gone.
+    async fn read_body(&self, outgoing: &mut Outgoing) -> Result<bool, Error> {
+        if !outgoing.notification.body.is_empty() {
+            return Ok(true);
+        }
+        let behind = OutboxId {
+            index: outgoing.id.index + 1,
+            ..outgoing.id
+        };
+        let store = &self.couriers.gateway.store;
+        let read = store.notifications(self.instance, Some(behind), 1).await?;
+        let read = read.into_iter().find(|read| read.id == outgoing.id);
+        Ok(read
+            .map(|read| outgoing.notification.body = read.notification.body)
+            .is_some())
     }
 
     /// What the attempt makes of the notification.

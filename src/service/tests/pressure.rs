@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::harness::{Harness, answer, within};
+use super::harness::{Harness, accounts, answer, page, record, within};
 use crate::domain::delivery::DeliveryStatus;
 use crate::domain::secret::MASK;
 use crate::ports::{Answer, Store as _};
@@ -150,4 +150,33 @@ async fn an_endpoint_that_repeats_what_it_was_sent_puts_no_secret_on_the_disk() 
     assert_eq!(attempt.response_body, format!("authorization={MASK}&x-api-key={MASK}"));
     let shown = format!("{attempt:?}");
     assert!(!shown.contains("YW5uYTpodW50ZXIy"), "{shown}");
+}
+
+#[tokio::test]
+async fn of_a_backlog_of_large_bodies_a_few_are_in_memory_and_all_are_delivered_whole() {
+    let harness = Harness::new();
+    let key = accounts(
+        harness
+            .create(json!({"event.notification.body_bytes_max": 8 << 20}))
+            .await,
+    );
+    harness.element.script("accounts", vec![page([])]);
+    harness.poll(&key).await;
+    for id in 0..8 {
+        let text = "x".repeat(1 << 20);
+        let large = record(&id.to_string(), 1)
+            .updated(harness.clock.time())
+            .with_body(format!("{{\"text\":\"{text}\"}}"));
+        harness.element.script("accounts", vec![page([large])]);
+        harness.poll(&key).await;
+    }
+    let alive = harness.store.outbox(key.instance, 64).await.unwrap();
+    let bytes: usize = alive.iter().map(|outgoing| outgoing.notification.body.len()).sum();
+    assert_eq!(alive.len(), 8);
+    assert!(bytes < 6 << 20, "{bytes}");
+    harness.start_deliverer();
+    harness.until_all(&key, DeliveryStatus::Delivered).await;
+    let posts = harness.callback.posts();
+    assert_eq!(posts.len(), 8);
+    assert!(posts.iter().all(|post| post.body.len() > 1 << 20));
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use ::sled::Tree;
+use bytes::Bytes;
 
 use super::batches::{Deliveries, pack, unpack};
 use super::codec::{Malformed, Reader};
@@ -248,9 +249,13 @@ pub(super) fn attempts(tree: &Tree, instance: InstanceId, id: OutboxId) -> Resul
     .collect()
 }
 
-/// Alive ones, the oldest first, whole batches until `limit` is reached.
+/// Bodies of `alive` together: a backlog of large ones must not be in memory at once, for each of many instances.
+const BODIES_BYTES_MAX: usize = 4 << 20;
+
+/// Alive ones, the oldest first, whole batches until `limit` is reached. Bodies beyond `BODIES_BYTES_MAX` are left out.
 pub(super) fn alive(tree: &Tree, instance: InstanceId, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
     let mut outgoing = Vec::new();
+    let mut room = BODIES_BYTES_MAX;
     if !instances::exists(tree, instance)? {
         return Ok(outgoing);
     }
@@ -262,7 +267,13 @@ pub(super) fn alive(tree: &Tree, instance: InstanceId, limit: usize) -> Result<V
         let (_, batch) = keys::parse_batch(&key)?;
         let deliveries = decode_deliveries(&key, &value)?;
         let batch = join(tree, instance, batch, deliveries)?;
-        outgoing.extend(batch.into_iter().filter(|outgoing| outgoing.delivery.status.is_alive()));
+        for mut alive in batch.into_iter().filter(|one| one.delivery.status.is_alive()) {
+            match room.checked_sub(alive.notification.body.len()) {
+                Some(rest) => room = rest,
+                None => alive.notification.body = Bytes::new(),
+            }
+            outgoing.push(alive);
+        }
     }
     Ok(outgoing)
 }
