@@ -299,10 +299,14 @@ fn operator(
         }
         return Ok(None);
     };
-    let parsed =
-        url::Url::parse(&url).with_context(|| format!("operator.callback_url: expected a URL, found {url:?}"))?;
+    // It is not repeated: what it holds may be a secret.
+    let parsed = Url::parse(&url).context("operator.callback_url: expected a URL")?;
     if !matches!(parsed.scheme(), "http" | "https") {
-        bail!("operator.callback_url: expected an http or https URL, found {url:?}");
+        let scheme = parsed.scheme();
+        bail!("operator.callback_url: expected an http or https URL, found {scheme}");
+    }
+    if !parsed.username().is_empty() || parsed.password().is_some() || parsed.port() == Some(0) {
+        bail!("operator.callback_url: holds a user, a password or port 0, and is never posted to with one of them");
     }
     Ok(Some(OperatorCallback {
         url,

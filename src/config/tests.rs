@@ -107,11 +107,15 @@ fn the_operators_callback_is_a_url_with_or_without_a_key() {
     for text in [
         "callback_url = \"ftp://ops.example/\"",
         "callback_url = \"ops\"",
+        "callback_url = \"https://ops:hunter2@ops.example/?key=hunter2\"",
+        "callback_url = \"ftp://ops.example/?key=hunter2\"",
+        "callback_url = \"https://ops.example:0/\"",
         "signature_key = \"x\"",
         "url = \"https://ops.example/\"",
     ] {
         let error = format!("{:#}", load(&format!("[operator]\n{text}")).unwrap_err());
         assert!(error.contains("callback_url"), "{text}: {error}");
+        assert!(!error.contains("hunter2"), "{error}");
     }
 }
 

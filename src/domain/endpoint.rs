@@ -32,6 +32,9 @@ pub enum Health {
         /// How many pauses followed each other.
         pauses: u32,
         reason: String,
+        /// It asked for this time, so that nothing ends it sooner.
+        #[serde(default)]
+        asked: bool,
     },
     /// Nothing goes out until somebody enables it.
     Disabled { since: Timestamp, reason: String },

@@ -94,6 +94,8 @@ fn works(endpoint: &mut Endpoint, now: Timestamp) -> Turn {
         count(&mut endpoint.recent, false, now);
     }
     match endpoint.health {
+        // What was on the way when it asked for time.
+        Health::Paused { until, asked: true, .. } if now < until => Turn::Same,
         Health::Paused { .. } => {
             endpoint.health = Health::Delivering;
             endpoint.recovered = Some(now);
@@ -113,12 +115,13 @@ fn fails(endpoint: &mut Endpoint, effect: Effect, reason: &str, now: Timestamp, 
         let reason = format!("nothing was delivered for {hours} hours: {reason}");
         return disable(endpoint, &reason, now);
     }
-    let pauses = match endpoint.health {
+    // What it asked for is not cut short by asking for less.
+    let (pauses, at_least) = match endpoint.health {
         Health::Disabled { .. } => return Turn::Same,
         // Who was on the way when the pause began tells nothing new.
         Health::Paused { until, .. } if now < until && !matches!(effect, Effect::Rest(_)) => return Turn::Same,
-        Health::Paused { pauses, .. } => pauses + 1,
-        Health::Delivering => 0,
+        Health::Paused { pauses, until, .. } => (pauses + 1, until),
+        Health::Delivering => (0, now),
     };
     let pause = match effect {
         Effect::Rest(asked) => asked,
@@ -130,9 +133,10 @@ fn fails(endpoint: &mut Endpoint, effect: Effect, reason: &str, now: Timestamp, 
     };
     let was_delivering = endpoint.health == Health::Delivering;
     endpoint.health = Health::Paused {
-        until: now.plus(pause),
+        until: now.plus(pause).max(at_least),
         pauses,
         reason: reason.to_owned(),
+        asked: matches!(effect, Effect::Rest(_)),
     };
     if was_delivering { Turn::Paused } else { Turn::Same }
 }
@@ -298,5 +302,21 @@ mod tests {
             attempt(&mut endpoint, Effect::Works, second);
         }
         assert_eq!(endpoint, Endpoint::default());
+    }
+
+    #[test]
+    fn whoever_asked_for_time_gets_it_though_what_was_on_the_way_is_taken_or_asks_for_less() {
+        let rest = |seconds| Effect::Rest(Duration::from_secs(seconds));
+        let mut endpoint = Endpoint::default();
+        attempt(&mut endpoint, rest(600), 0);
+        attempt(&mut endpoint, rest(7), 1);
+        assert_eq!(pause_of(&endpoint, 1), Some(599));
+        assert_eq!(attempt(&mut endpoint, Effect::Works, 2), Turn::Same);
+        attempt(&mut endpoint, Effect::Unreachable, 3);
+        assert_eq!(pause_of(&endpoint, 3), Some(597));
+        assert_eq!(attempt(&mut endpoint, Effect::Works, 600), Turn::Recovered);
+        // One that did not ask is back as soon as it answers anybody.
+        attempt(&mut endpoint, Effect::Unreachable, 601);
+        assert_eq!(attempt(&mut endpoint, Effect::Works, 602), Turn::Recovered);
     }
 }

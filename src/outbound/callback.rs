@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Body, Method};
 
 use super::Shared;
@@ -17,6 +18,10 @@ const DRAIN_MAX: Duration = Duration::from_secs(2);
 const BODY_KEPT_BYTES: usize = 4 * 1024;
 /// Headers of an answer that are kept; more say nothing.
 const HEADERS_KEPT_MAX: usize = 32;
+/// Most bytes of their names and values; one that is too long for what is left is left out.
+const HEADERS_KEPT_BYTES: usize = 4 * 1024;
+/// What retries go by is kept before all else.
+const STEERING: [&str; 3] = ["retry-after", "webhook-delivery", "date"];
 
 impl Shared {
     /// As `Callback::post` promises. Once a status came it stands, whatever becomes of the answer's body.
@@ -37,16 +42,34 @@ impl Shared {
         let mut response = sent
             .map_err(|_| Reason::Timeout(post.timeout))?
             .map_err(|error| Reason::of_sending(&error, self.options.connect_timeout))?;
-        let headers = response.headers().iter().take(HEADERS_KEPT_MAX);
-        let text = |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let mut answer = Answer {
             status: response.status().as_u16(),
-            headers: headers.map(|(name, value)| (name.to_string(), text(value))).collect(),
+            headers: kept(response.headers()),
             ..Answer::default()
         };
         (answer.body, answer.body_is_cut) = read_beginning(&mut response, self.options.answer_bytes_max).await;
         Ok(answer)
     }
+}
+
+/// The headers that steer, then the others as far as there is room.
+fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
+    let mut left = HEADERS_KEPT_BYTES;
+    let mut fits = |name: &HeaderName, value: &HeaderValue| match left.checked_sub(name.as_str().len() + value.len()) {
+        Some(rest) => {
+            left = rest;
+            true
+        }
+        None => false,
+    };
+    let (steering, others): (Vec<_>, Vec<_>) = headers.iter().partition(|(name, _)| STEERING.contains(&name.as_str()));
+    let kept = steering
+        .into_iter()
+        .chain(others)
+        .filter(|(name, value)| fits(name, value));
+    kept.take(HEADERS_KEPT_MAX)
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect()
 }
 
 /// Reads the answer's body, but not much of it and not for long, and keeps its beginning; what remains goes with the

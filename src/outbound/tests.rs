@@ -582,3 +582,28 @@ async fn a_notification_that_cannot_be_posted_says_why_and_shows_no_secret() {
     assert!(reason.starts_with("url: "), "{reason}");
     assert_eq!(connections.load(Ordering::SeqCst), 0);
 }
+
+#[tokio::test]
+async fn of_an_answers_headers_a_few_kilobytes_are_kept_and_what_steers_retries_is_among_them() {
+    let answer = || async {
+        let mut headers = HeaderMap::new();
+        for number in 0..40 {
+            let name: axum::http::HeaderName = format!("x-{number}").parse().unwrap();
+            headers.insert(name, "y".repeat(4_000).parse().unwrap());
+        }
+        headers.insert("retry-after", "120".parse().unwrap());
+        headers.insert("webhook-delivery", "disable".parse().unwrap());
+        (StatusCode::SERVICE_UNAVAILABLE, headers)
+    };
+    let address = serve(Router::new().route("/", post(answer))).await;
+    let answer = outbound(options()).post(notification(address, "/")).await.unwrap();
+    let bytes: usize = answer
+        .headers
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
+    assert!(bytes <= 4_096, "{bytes}");
+    assert_eq!(answer.header("retry-after"), Some("120"));
+    assert_eq!(answer.header("webhook-delivery"), Some("disable"));
+    assert!(answer.header("date").is_some());
+}

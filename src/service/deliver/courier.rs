@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 
 use super::destination::{Destination, Destined};
 use super::{Couriers, Error, WINDOW, operator};
-use crate::domain::delivery::{Attempt, AttemptRow, DeadReason, Delivery, DeliveryStatus, Outgoing};
+use crate::domain::delivery::{Attempt, AttemptRow, DeadReason, Delivery, DeliveryStatus, OutboxId, Outgoing};
 use crate::domain::endpoint::{Endpoint, Health};
 use crate::domain::event::Notification;
 use crate::domain::id::InstanceId;
@@ -22,7 +22,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::deliverable::{deliverable, next_due};
 use crate::engine::endpoint::{Gate, Turn, disable, gate, observe};
 use crate::engine::retry::{Effect, Ended, Fate, RetryAfter, SCHEDULE, asks_to_slow_down, next_delay, verdict};
-use crate::ports::{Answer, OUTBOX_BYTES_MAX, Post, Settled, Settlement, Unanswered};
+use crate::ports::{Answer, Post, Settled, Settlement, Unanswered};
 
 /// The window grows to this while everything in it waits for a retry, so that new notifications are still tried.
 const WINDOW_MAX: usize = 4_096;
@@ -32,6 +32,8 @@ const WINDOW_FLOWING_MAX: usize = 1_024;
 const POSTS_AT_FIRST: usize = 2;
 /// Attempts that were made and are not on the disk yet: as many are made again after a crash, at most.
 const UNWRITTEN_MAX: usize = 256;
+/// Shorter values than this are left in an answer that repeats them: they are words rather than secrets.
+const ECHO_BYTES_MIN: usize = 8;
 /// Characters of an attempt's URL that are kept.
 const URL_CHARS_MAX: usize = 500;
 
@@ -113,9 +115,7 @@ impl<'a> Courier<'a> {
                         endpoint: Mutex::new(endpoint),
                     };
                     let posted = self.drain(&run, &mut alive, &changes).await?;
-                    let bytes: usize = alive.iter().map(|outgoing| outgoing.notification.body.len()).sum();
-                    let is_heavy = bytes >= OUTBOX_BYTES_MAX;
-                    let is_full = alive.len() >= window || is_heavy;
+                    let is_full = alive.len() >= window;
                     if posted > 0 {
                         // Whoever takes much at a time is read more at a time.
                         let flows = is_full && posted >= window / 2;
@@ -126,7 +126,7 @@ impl<'a> Courier<'a> {
                         };
                         continue;
                     }
-                    if is_full && !is_heavy && window < WINDOW_MAX {
+                    if is_full && window < WINDOW_MAX {
                         window = (window * 4).min(WINDOW_MAX);
                         continue;
                     }
@@ -202,12 +202,16 @@ impl<'a> Courier<'a> {
             let waits_for_pace = paced.filter(|_| go_on && !ready.is_empty());
             tokio::select! {
                 Some((place, post)) = under_way.next(), if !under_way.is_empty() => match post {
-                    None => {
+                    Err(error) => {
+                        unwritten -= 1;
+                        failed = Some(error);
+                    }
+                    Ok(None) => {
                         // As if it had never been taken up.
                         unwritten -= 1;
                         posted -= 1;
                     }
-                    Some(post) => {
+                    Ok(Some(post)) => {
                         at_once = match (post.worked, post.slow_down) {
                             (true, _) => (at_once + 1).min(most),
                             (false, true) => (at_once / 2).max(1),
@@ -293,16 +297,23 @@ impl<'a> Courier<'a> {
     }
 
     /// One attempt; None when it was not made after all.
-    async fn post(&self, run: &Run<'_>, outgoing: Outgoing, changes: &watch::Receiver<u64>) -> Option<Posted> {
+    async fn post(
+        &self,
+        run: &Run<'_>,
+        mut outgoing: Outgoing,
+        changes: &watch::Receiver<u64>,
+    ) -> Result<Option<Posted>, Error> {
         let gateway = &self.couriers.gateway;
         let place = self.couriers.posts.acquire().await;
-        if self.couriers.stop.is_cancelled() || changes.has_changed().unwrap_or(false) {
+        let is_there = self.read_body(&mut outgoing).await?;
+        if !is_there || self.couriers.stop.is_cancelled() || changes.has_changed().unwrap_or(false) {
             // While it waited for a place the destination may have become another.
-            return None;
+            return Ok(None);
         }
         let at = gateway.clock.now();
         let post = post_of(run.destination, &outgoing, at);
         let shown = shown_headers(&post.headers);
+        let secrets = secrets_of(&post.headers);
         let answer = gateway.callback.post(post).await;
         drop(place);
         let now = gateway.clock.now();
@@ -340,17 +351,35 @@ impl<'a> Courier<'a> {
             }
             _ => None,
         };
-        Some(Posted {
+        let attempt = row(&run.destination.url, delivery.attempts, attempt, shown, answer);
+        Ok(Some(Posted {
             settlement: Settlement {
                 id: outgoing.id,
-                attempt: Some(row(&run.destination.url, delivery.attempts, attempt, shown, answer)),
+                attempt: Some(masked(attempt, &secrets)),
                 delivery,
             },
             changed_endpoint,
             told,
             worked: fate == Fate::Delivered,
             slow_down,
-        })
+        }))
+    }
+
+    /// Reads the body that a long outbox left out. False when the notification is gone.
+    async fn read_body(&self, outgoing: &mut Outgoing) -> Result<bool, Error> {
+        if !outgoing.notification.body.is_empty() {
+            return Ok(true);
+        }
+        let behind = OutboxId {
+            index: outgoing.id.index + 1,
+            ..outgoing.id
+        };
+        let store = &self.couriers.gateway.store;
+        let read = store.notifications(self.instance, Some(behind), 1).await?;
+        let read = read.into_iter().find(|read| read.id == outgoing.id);
+        Ok(read
+            .map(|read| outgoing.notification.body = read.notification.body)
+            .is_some())
     }
 
     /// What the attempt makes of the notification.
@@ -503,6 +532,36 @@ fn row(
     }
 }
 
+/// Servers in trouble like to show what they were sent: a secret that comes back is not written down either.
+fn masked(mut row: AttemptRow, secrets: &[Secret]) -> AttemptRow {
+    let mask = |text: &mut String| {
+        for secret in secrets {
+            *text = text.replace(secret.expose(), MASK);
+        }
+    };
+    row.response_headers.iter_mut().for_each(|(_, value)| mask(value));
+    mask(&mut row.response_body);
+    row
+}
+
+/// The values of a user's own headers, and of those with a scheme (`Basic …`) what comes behind it: whole ones first.
+fn secrets_of(headers: &[(String, Secret)]) -> Vec<Secret> {
+    let own = headers.iter().filter(|(name, _)| !is_gateways(name));
+    let parts = own.flat_map(|(_, value)| {
+        let behind = value.expose().split_once(' ').map(|(_, rest)| Secret::new(rest));
+        [Some(value.clone()), behind]
+    });
+    let long = |secret: &Secret| secret.expose().len() >= ECHO_BYTES_MIN;
+    parts.flatten().filter(long).collect()
+}
+
+fn is_gateways(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with("webhook-")
+        || name.starts_with("elements-webhook-")
+        || matches!(name.as_str(), "content-type" | "user-agent")
+}
+
 /// Without query, which may hold a secret.
 pub(in crate::service) fn shown_url(url: &str) -> String {
     let end = url.find(['?', '#']).unwrap_or(url.len());
@@ -511,14 +570,8 @@ pub(in crate::service) fn shown_url(url: &str) -> String {
 
 /// The gateway's own headers as they are; a user's may hold secrets.
 pub(in crate::service) fn shown_headers(headers: &[(String, Secret)]) -> Vec<(String, String)> {
-    let is_own = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        name.starts_with("webhook-")
-            || name.starts_with("elements-webhook-")
-            || matches!(name.as_str(), "content-type" | "user-agent")
-    };
     let shown = |(name, value): &(String, Secret)| {
-        let value = if is_own(name) { value.expose() } else { MASK };
+        let value = if is_gateways(name) { value.expose() } else { MASK };
         (name.clone(), value.to_owned())
     };
     headers.iter().map(shown).collect()

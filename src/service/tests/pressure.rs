@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::harness::{Harness, within};
+use super::harness::{Harness, accounts, answer, page, record, within};
 use crate::domain::delivery::DeliveryStatus;
+use crate::domain::secret::MASK;
+use crate::ports::{Answer, Store as _};
 use crate::service::Settings;
 
 #[tokio::test]
@@ -109,4 +111,72 @@ async fn a_post_that_panics_is_made_again_and_holds_nobody_up() {
     harness.let_things_happen().await;
     harness.clock.advance(Duration::from_secs(10));
     harness.until_all(&key, DeliveryStatus::Delivered).await;
+}
+
+#[tokio::test]
+async fn an_endpoint_that_repeats_what_it_was_sent_puts_no_secret_on_the_disk() {
+    let harness = Harness::new();
+    let settings = json!({
+        "event.notification.basic.username": "anna",
+        "event.notification.basic.password": "hunter2",
+        "event.notification.callback.headers": {"x-api-key": "0123456789"},
+    });
+    let key = harness.with_waiting(settings, 1).await;
+    let echo = Answer {
+        headers: vec![("x-echo".into(), "Basic YW5uYTpodW50ZXIy".into())],
+        body: "authorization=YW5uYTpodW50ZXIy&x-api-key=0123456789".into(),
+        ..answer(500)
+    };
+    harness.callback.answer("0", [echo]);
+    harness.start_deliverer();
+    harness.until_posts(1).await;
+    harness
+        .eventually("the attempt is written", async || {
+            harness.first(&key).await.attempts == 1
+        })
+        .await;
+    let outgoing = harness
+        .store
+        .notifications(key.instance, None, 1)
+        .await
+        .unwrap()
+        .remove(0);
+    let attempt = harness
+        .store
+        .attempts(key.instance, outgoing.id)
+        .await
+        .unwrap()
+        .remove(0);
+    assert_eq!(attempt.response_body, format!("authorization={MASK}&x-api-key={MASK}"));
+    let shown = format!("{attempt:?}");
+    assert!(!shown.contains("YW5uYTpodW50ZXIy"), "{shown}");
+}
+
+#[tokio::test]
+async fn of_a_backlog_of_large_bodies_a_few_are_in_memory_and_all_are_delivered_whole() {
+    let harness = Harness::new();
+    let key = accounts(
+        harness
+            .create(json!({"event.notification.body_bytes_max": 8 << 20}))
+            .await,
+    );
+    harness.element.script("accounts", vec![page([])]);
+    harness.poll(&key).await;
+    for id in 0..8 {
+        let text = "x".repeat(1 << 20);
+        let large = record(&id.to_string(), 1)
+            .updated(harness.clock.time())
+            .with_body(format!("{{\"text\":\"{text}\"}}"));
+        harness.element.script("accounts", vec![page([large])]);
+        harness.poll(&key).await;
+    }
+    let alive = harness.store.outbox(key.instance, 64).await.unwrap();
+    let bytes: usize = alive.iter().map(|outgoing| outgoing.notification.body.len()).sum();
+    assert_eq!(alive.len(), 8);
+    assert!(bytes < 6 << 20, "{bytes}");
+    harness.start_deliverer();
+    harness.until_all(&key, DeliveryStatus::Delivered).await;
+    let posts = harness.callback.posts();
+    assert_eq!(posts.len(), 8);
+    assert!(posts.iter().all(|post| post.body.len() > 1 << 20));
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use ::sled::Tree;
+use bytes::Bytes;
 
 use super::batches::{Deliveries, pack, unpack};
 use super::codec::{Malformed, Reader};
@@ -16,7 +17,7 @@ use crate::domain::event::Notification;
 use crate::domain::id::InstanceId;
 use crate::domain::time::Timestamp;
 use crate::engine::redrive::again;
-use crate::ports::{Horizon, OUTBOX_BYTES_MAX, Settled, Settlement, StoreError};
+use crate::ports::{Horizon, Settled, Settlement, StoreError};
 
 pub(super) fn add(
     transaction: &mut Transaction<'_>,
@@ -289,23 +290,31 @@ pub(super) fn attempts(tree: &Tree, instance: InstanceId, id: OutboxId) -> Resul
     .collect()
 }
 
-/// Alive ones, the oldest first, whole batches until `limit` is reached.
+/// Bodies of `alive` together: a backlog of large ones must not be in memory at once, for each of many instances.
+const BODIES_BYTES_MAX: usize = 16 << 20;
+
+/// Alive ones, the oldest first, whole batches until `limit` is reached. Bodies beyond `BODIES_BYTES_MAX` are left out.
 pub(super) fn alive(tree: &Tree, instance: InstanceId, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
     let mut outgoing = Vec::new();
+    let mut room = BODIES_BYTES_MAX;
     if !instances::exists(tree, instance)? {
         return Ok(outgoing);
     }
-    let mut bytes = 0;
     for entry in tree.scan_prefix(keys::of(Kind::Alive, instance)) {
-        if outgoing.len() >= limit || bytes >= OUTBOX_BYTES_MAX {
+        if outgoing.len() >= limit {
             break;
         }
         let (key, value) = entry.map_err(transient)?;
         let (_, batch) = keys::parse_batch(&key)?;
         let deliveries = decode_deliveries(&key, &value)?;
-        let batch = join(tree, instance, batch, deliveries)?.into_iter();
-        let living = batch.filter(|outgoing| outgoing.delivery.status.is_alive());
-        outgoing.extend(living.inspect(|outgoing| bytes += outgoing.notification.body.len()));
+        let batch = join(tree, instance, batch, deliveries)?;
+        for mut alive in batch.into_iter().filter(|one| one.delivery.status.is_alive()) {
+            match room.checked_sub(alive.notification.body.len()) {
+                Some(rest) => room = rest,
+                None => alive.notification.body = Bytes::new(),
+            }
+            outgoing.push(alive);
+        }
     }
     Ok(outgoing)
 }

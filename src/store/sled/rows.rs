@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::codec::{Malformed, Reader, put_i64, put_varint};
+use super::database::VALUE_BYTES_MAX;
 use super::keys::{ResourceNumber, corrupt};
 use crate::domain::audit::AuditEntry;
 use crate::domain::delivery::AttemptRow;
@@ -41,8 +42,23 @@ pub(super) fn decode_endpoint(key: &[u8], value: &[u8]) -> Result<Endpoint, Stor
     decode(key, value)
 }
 
+/// What is longer than a value may be loses the answer's body, which was hardly text then, and in need the answer's headers.
 pub(super) fn encode_attempt(attempt: &AttemptRow) -> Result<Vec<u8>, StoreError> {
-    encode(attempt)
+    let value = encode(attempt)?;
+    if value.len() <= VALUE_BYTES_MAX {
+        return Ok(value);
+    }
+    let mut short = AttemptRow {
+        response_body: String::new(),
+        body_is_cut: true,
+        ..attempt.clone()
+    };
+    let value = encode(&short)?;
+    if value.len() <= VALUE_BYTES_MAX {
+        return Ok(value);
+    }
+    short.response_headers.clear();
+    encode(&short)
 }
 
 pub(super) fn decode_attempt(key: &[u8], value: &[u8]) -> Result<AttemptRow, StoreError> {

@@ -6,8 +6,11 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use super::database::VALUE_BYTES_MAX;
 use super::*;
+use crate::domain::delivery::{Attempt, AttemptRow};
 use crate::domain::record::SketchUpdate;
+use crate::ports::Settlement;
 use crate::store::contract::{self, at, contract, create, fingerprint, key, next_page, notification, notify};
 
 async fn fresh() -> (Arc<dyn Store>, TempDir) {
@@ -248,6 +251,49 @@ async fn a_write_that_panics_is_an_error_and_the_store_goes_on() {
     assert!(matches!(panicked, Err(StoreError::Corrupt(text)) if text.contains("torn page")));
     notify(&*store, &resource, vec![notification("a", at(0), 10)]).await;
     assert_eq!(store.outbox(resource.instance, 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_attempt_whose_answer_takes_much_room_makes_no_file_beside_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let resource = create(&*store, "t").await;
+    notify(&*store, &resource, vec![notification("n", at(0), 10)]).await;
+    let outgoing = store.outbox(resource.instance, 1).await.unwrap().remove(0);
+    let attempt = |number, response_headers: Vec<(String, String)>| AttemptRow {
+        number,
+        attempt: Attempt {
+            at: at(0),
+            took_ms: 1,
+            status: Some(500),
+            error: Some("the callback answered 500".into()),
+        },
+        url: "https://callback.example/".into(),
+        request_headers: vec![("webhook-id".into(), "n".into())],
+        response_headers,
+        // As JSON six times as long.
+        response_body: "\0".repeat(4_096),
+        body_is_cut: false,
+    };
+    let long = vec![("x".to_owned(), "\u{1}".repeat(4_096))];
+    for (number, headers) in [(1, vec![]), (2, long)] {
+        let settlement = Settlement {
+            id: outgoing.id,
+            delivery: outgoing.delivery.clone(),
+            attempt: Some(attempt(number, headers)),
+        };
+        store.settle(resource.instance, vec![settlement].into()).await.unwrap();
+    }
+    let longest = {
+        let database = store.handle.shared.database();
+        let tree = database.as_ref().unwrap().tree();
+        let values = tree.scan_prefix(keys::all(keys::Kind::Attempt)).values();
+        values.map(|value| value.unwrap().len()).max()
+    };
+    assert!(longest.unwrap() <= VALUE_BYTES_MAX, "{longest:?}");
+    let attempts = store.attempts(resource.instance, outgoing.id).await.unwrap();
+    let kept = |row: &AttemptRow| (row.request_headers.len(), row.attempt.status, row.body_is_cut);
+    assert_eq!(attempts.iter().map(kept).collect::<Vec<_>>(), [(1, Some(500), true); 2]);
 }
 
 #[tokio::test]
