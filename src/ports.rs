@@ -177,6 +177,9 @@ pub struct Backlog {
     pub is_cut: bool,
 }
 
+/// Bodies of an outbox read together come to no more than this and one batch, in bytes.
+pub const OUTBOX_BYTES_MAX: usize = 16 << 20;
+
 /// The durable memory. Everything that was acknowledged with `Synced` survives kill -9 and a power cut.
 pub trait Store: Send + Sync + 'static {
     /// Gives the instance its id (`instance.id` is ignored) and writes it with one row per poller.
@@ -218,7 +221,8 @@ pub trait Store: Send + Sync + 'static {
     /// Nobody looks at this instance's outbox before `wake`, unless the courier is called. False, and nothing is written,
     /// when it was called since `calls` was read. Need not be synced.
     fn rest(&self, id: InstanceId, calls: u64, wake: Option<Timestamp>) -> Stored<bool>;
-    /// The oldest notifications of an instance that are alive, in order of commit, whole batches, until `limit` is reached.
+    /// The oldest notifications of an instance that are alive, in order of commit, whole batches, until `limit` or
+    /// `OUTBOX_BYTES_MAX` is reached.
     fn outbox(&self, id: InstanceId, limit: usize) -> Stored<Vec<Outgoing>>;
     /// Synced.
     fn settle(&self, id: InstanceId, settled: Settled) -> Stored<()>;

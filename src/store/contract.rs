@@ -15,7 +15,9 @@ use crate::domain::instance::{DeliverySettings, Events, FirstSight, Instance};
 use crate::domain::poll::ResourceState;
 use crate::domain::record::{Fingerprint, SketchUpdate, Sketches};
 use crate::domain::time::Timestamp;
-use crate::ports::{Backlog, Durability, Horizon, PageCommit, Search, Settled, Settlement, Skip, Store, StoreError};
+use crate::ports::{
+    Backlog, Durability, Horizon, OUTBOX_BYTES_MAX, PageCommit, Search, Settled, Settlement, Skip, Store, StoreError,
+};
 
 type Given = Arc<dyn Store>;
 
@@ -36,6 +38,7 @@ macro_rules! contract {
             polls_are_due_in_the_order_of_their_times
             the_next_poll_is_the_first_one_later
             the_outbox_gives_what_is_alive_in_order_of_commit
+            an_outbox_is_read_in_bounded_pieces
             a_courier_wakes_when_it_said
             a_courier_that_is_called_does_not_rest
             an_endpoint_is_written_with_the_attempt_unless_somebody_changed_it
@@ -563,6 +566,18 @@ pub(super) async fn the_outbox_gives_what_is_alive_in_order_of_commit(store: Giv
     let dead = settlement(outbox[1].id, DeliveryStatus::Dead, None);
     store.settle(resource.instance, vec![dead].into()).await.unwrap();
     assert_eq!(names(&store.outbox(resource.instance, 9).await.unwrap()), ["d"]);
+}
+
+pub(super) async fn an_outbox_is_read_in_bounded_pieces(store: Given) {
+    let resource = create(&*store, "t").await;
+    let large = OUTBOX_BYTES_MAX / 4;
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        notify(&*store, &resource, vec![notification(name, at(1), large)]).await;
+    }
+    assert_eq!(
+        names(&store.outbox(resource.instance, 99).await.unwrap()),
+        ["a", "b", "c", "d"]
+    );
 }
 
 pub(super) async fn a_courier_wakes_when_it_said(store: Given) {

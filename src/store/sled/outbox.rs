@@ -16,7 +16,7 @@ use crate::domain::event::Notification;
 use crate::domain::id::InstanceId;
 use crate::domain::time::Timestamp;
 use crate::engine::redrive::again;
-use crate::ports::{Horizon, Settled, Settlement, StoreError};
+use crate::ports::{Horizon, OUTBOX_BYTES_MAX, Settled, Settlement, StoreError};
 
 pub(super) fn add(
     transaction: &mut Transaction<'_>,
@@ -295,15 +295,17 @@ pub(super) fn alive(tree: &Tree, instance: InstanceId, limit: usize) -> Result<V
     if !instances::exists(tree, instance)? {
         return Ok(outgoing);
     }
+    let mut bytes = 0;
     for entry in tree.scan_prefix(keys::of(Kind::Alive, instance)) {
-        if outgoing.len() >= limit {
+        if outgoing.len() >= limit || bytes >= OUTBOX_BYTES_MAX {
             break;
         }
         let (key, value) = entry.map_err(transient)?;
         let (_, batch) = keys::parse_batch(&key)?;
         let deliveries = decode_deliveries(&key, &value)?;
-        let batch = join(tree, instance, batch, deliveries)?;
-        outgoing.extend(batch.into_iter().filter(|outgoing| outgoing.delivery.status.is_alive()));
+        let batch = join(tree, instance, batch, deliveries)?.into_iter();
+        let living = batch.filter(|outgoing| outgoing.delivery.status.is_alive());
+        outgoing.extend(living.inspect(|outgoing| bytes += outgoing.notification.body.len()));
     }
     Ok(outgoing)
 }
