@@ -10,9 +10,12 @@ use crate::domain::delivery::{DeadReason, DeliveryStatus};
 use crate::domain::endpoint::{Endpoint, Health};
 use crate::domain::id::{InstanceId, ResourceKey};
 use crate::domain::instance::RetryPolicy;
+use crate::engine::configuration::Body;
 use crate::engine::delivery_clause::DeliveryClause;
 use crate::ports::Store as _;
+use crate::service::instances::{Change, Validate};
 use crate::service::look_up::Error;
+use crate::service::subscriptions::HYDRATED_BYTES_MAX;
 use crate::service::{Settings, deliver};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -263,6 +266,47 @@ async fn deliveries_are_paged_over_all_instances_by_clause() {
     let (one_url, _) = list("config.url='https://callback.example/2'", 100, false).await;
     assert_eq!(one_url, all[6..]);
     assert!(list("channel='sms'", 100, false).await.0.is_empty());
+}
+
+#[tokio::test]
+async fn a_page_with_bodies_ends_before_it_is_too_long() {
+    const BODY_BYTES: usize = 900_000;
+    let harness = Harness::new();
+    let key = harness.create_baselined().await;
+    // Each notification carries the instance's tags.
+    let tags = Body {
+        tags: Some(vec!["x".repeat(BODY_BYTES)]),
+        ..Body::default()
+    };
+    let change = Change::Merge;
+    let changed = harness
+        .gateway
+        .change_instance(key.instance, tags, change, Validate::No)
+        .await;
+    changed.unwrap();
+    let fitting = HYDRATED_BYTES_MAX / BODY_BYTES;
+    for id in 0..=fitting {
+        harness.poll_one(&key, &id.to_string(), 1).await;
+    }
+    let clause = DeliveryClause::default();
+    let first = harness
+        .gateway
+        .deliveries(&clause, (key.instance, None), 100, true)
+        .await
+        .unwrap();
+    assert_eq!(first.deliveries.len(), fitting);
+    let second = harness
+        .gateway
+        .deliveries(&clause, first.next.unwrap(), 100, true)
+        .await
+        .unwrap();
+    assert_eq!((second.deliveries.len(), second.next), (1, None));
+    let plain = harness
+        .gateway
+        .deliveries(&clause, (key.instance, None), 100, false)
+        .await
+        .unwrap();
+    assert_eq!(plain.deliveries.len(), fitting + 1);
 }
 
 #[tokio::test]

@@ -283,6 +283,29 @@ async fn what_can_not_be_redelivered_is_refused_and_nothing_is_touched() {
 }
 
 #[tokio::test]
+async fn what_is_asked_for_while_it_is_posted_goes_out_once() {
+    let harness = Harness::new();
+    let key = harness.create_baselined().await;
+    harness.callback.hold("7");
+    harness.poll_one(&key, "7", 1).await;
+    harness.start_deliverer();
+    harness
+        .eventually("the POST is on the way", async || harness.callback.posts().len() == 1)
+        .await;
+    let id = harness.rows(&key).await[0].notification.id.clone();
+    assert_eq!(
+        harness.redrive(&key, Wanted::Ids(vec![id]), Mode::Redeliver).await,
+        (1, 1)
+    );
+    harness.let_things_happen().await;
+    harness.callback.release();
+    harness.until(&key, &[DeliveryStatus::Delivered]).await;
+    harness.clock.advance(INTERVAL);
+    harness.let_things_happen().await;
+    assert_eq!(harness.callback.posts().len(), 1);
+}
+
+#[tokio::test]
 async fn what_was_only_stored_is_delivered_when_a_callback_has_come() {
     let harness = Harness::new();
     let key = harness.create_baselined().await;
