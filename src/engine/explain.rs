@@ -13,7 +13,9 @@ pub fn explain(fate: Fate, effect: Effect) -> String {
             "the format is not understood: such a notification is a dead letter at once; see event.notification.format"
         }
         Fate::Dead(_) => "refused for good: such a notification is a dead letter at once",
-        Fate::Retry { .. } => "not taken: a notification that ends so is tried again on schedule",
+        Fate::Retry { .. } => {
+            "not taken: a notification that ends so is tried again on schedule, or queued where that is the policy"
+        }
     };
     let effect = match effect {
         Effect::Works | Effect::Nothing | Effect::Refused => "",

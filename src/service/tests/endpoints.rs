@@ -12,6 +12,7 @@ use crate::domain::id::{InstanceId, ResourceKey};
 use crate::domain::instance::RetryPolicy;
 use crate::engine::configuration::Body;
 use crate::engine::delivery_clause::DeliveryClause;
+use crate::engine::news::News;
 use crate::ports::Store as _;
 use crate::service::instances::{Change, Validate};
 use crate::service::look_up::Error;
@@ -373,6 +374,34 @@ async fn the_backlog_of_a_disabled_endpoint_goes_when_it_is_too_old_and_not_befo
         harness.has_statuses(key, &[DeliveryStatus::Waiting]).await;
         assert_eq!(harness.events(key.instance).await[0].0, 2, "the newer one");
     }
+}
+
+#[tokio::test]
+async fn what_waits_for_the_operators_disabled_endpoint_goes_too() {
+    let harness = Harness::new();
+    let told = async || {
+        harness
+            .store
+            .notifications(InstanceId::OPERATOR, None, 9)
+            .await
+            .unwrap()
+            .len()
+    };
+    harness
+        .gateway
+        .disable_endpoint(InstanceId::OPERATOR, None)
+        .await
+        .unwrap();
+    harness
+        .gateway
+        .tell_operator(News::PollFailing, "7/accounts", json!({}))
+        .await;
+    harness.clock.advance(29 * DAY);
+    harness.drop_old().await;
+    assert_eq!(told().await, 1);
+    harness.clock.advance(DAY + INTERVAL);
+    harness.drop_old().await;
+    assert_eq!(told().await, 0);
 }
 
 #[tokio::test]
