@@ -206,11 +206,8 @@ impl<'a> Courier<'a> {
                         unwritten -= 1;
                         failed = Some(error);
                     }
-                    Ok(None) => {
-                        // As if it had never been taken up.
-                        unwritten -= 1;
-                        posted -= 1;
-                    }
+                    // Counted as posted all the same, so that the outbox is read again: here it has no due time any more.
+                    Ok(None) => unwritten -= 1,
                     Ok(Some(post)) => {
                         at_once = match (post.worked, post.slow_down) {
                             (true, _) => (at_once + 1).min(most),
@@ -306,8 +303,9 @@ impl<'a> Courier<'a> {
         let gateway = &self.couriers.gateway;
         let place = self.couriers.posts.acquire().await;
         let is_there = self.read_body(&mut outgoing).await?;
-        if !is_there || self.couriers.stop.is_cancelled() || changes.has_changed().unwrap_or(false) {
-            // While it waited for a place the destination may have become another.
+        let is_open = matches!(run.gate(gateway.clock.now()), Gate::Open | Gate::Probe);
+        if !is_there || !is_open || self.couriers.stop.is_cancelled() || changes.has_changed().unwrap_or(false) {
+            // While it waited for a place the destination may have become another, or been lost.
             return Ok(None);
         }
         let at = gateway.clock.now();
