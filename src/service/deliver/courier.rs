@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tracing::{error, info, warn};
 
 use super::destination::{Destination, Destined};
@@ -145,7 +145,8 @@ impl<'a> Courier<'a> {
             let go_on =
                 failed.is_none() && !self.couriers.stop.is_cancelled() && !changes.has_changed().unwrap_or(false);
             let now = clock.now();
-            let (room, paced) = match run.gate(now) {
+            let gate = run.gate(now);
+            let (room, paced) = match gate {
                 Gate::Open => self.paced(run.destination, at_once.saturating_sub(under_way.len()), now),
                 Gate::Probe => (usize::from(under_way.is_empty()), None),
                 Gate::Until(_) | Gate::Closed => (0, None),
@@ -158,7 +159,12 @@ impl<'a> Courier<'a> {
                     alive[place].delivery.due = None;
                     let outgoing = alive[place].clone();
                     self.take_turn(run.destination, now);
-                    under_way.push(async move { (place, self.post(run, outgoing, changes).await) });
+                    under_way.push(async move {
+                        (
+                            place,
+                            self.post(run, outgoing, self.couriers.places(gate), changes).await,
+                        )
+                    });
                     posted += 1;
                 }
                 if !places.is_empty() && run.destination.settings.rate_per_second.is_some() {
@@ -228,10 +234,11 @@ impl<'a> Courier<'a> {
         &self,
         run: &Run<'_>,
         mut outgoing: Outgoing,
+        places: &Semaphore,
         changes: &watch::Receiver<u64>,
     ) -> Result<Posted, Error> {
         let gateway = &self.couriers.gateway;
-        let place = self.couriers.posts.acquire().await;
+        let place = places.acquire().await;
         let is_there = self.read_body(&mut outgoing).await?;
         if !is_there || self.couriers.stop.is_cancelled() || changes.has_changed().unwrap_or(false) {
             // As if it had never been taken up: while it waited for a place the destination may have become another.
