@@ -352,7 +352,10 @@ fn callback_url(value: &Value) -> Result<Option<String>, FieldError> {
     }
     if text.chars().any(char::is_control) {
         // A parser of URLs passes over them; whoever is shown the text does not.
-        return Err(FieldError::new(CALLBACK_URL, "holds a line break or another control character"));
+        return Err(FieldError::new(
+            CALLBACK_URL,
+            "holds a line break or another control character",
+        ));
     }
     if is_nats(&text) {
         NatsUrl::parse(&text).map_err(|error| FieldError::new(CALLBACK_URL, error))?;

@@ -85,7 +85,8 @@ impl<'a> Courier<'a> {
                 Destined::To(destination) => destination,
                 Destined::Nowhere => {
                     self.keep().await?;
-                    if self.rest(calls, None).await? {
+                    // Whoever is stopped half-way does not go to rest: nobody would wake it for what is left.
+                    if self.couriers.stop.is_cancelled() || self.rest(calls, None).await? {
                         return Ok(());
                     }
                     continue;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::harness::{Harness, accounts, answer, page, record, within};
 use crate::domain::delivery::DeliveryStatus;
@@ -216,4 +217,31 @@ async fn probes_that_hang_take_no_place_from_endpoints_that_answer() {
     for key in &dead {
         harness.until_all(key, DeliveryStatus::Delivered).await;
     }
+}
+
+#[tokio::test]
+async fn a_stop_while_a_lost_callbacks_backlog_is_put_away_leaves_nothing_waiting_for_ever() {
+    let harness = Harness::new();
+    let key = harness.create_baselined().await;
+    let records = (0..5_000).map(|id| record(&id.to_string(), 1));
+    harness.element.script("accounts", vec![page(records)]);
+    harness.poll(&key).await;
+    let gone = json!({"event.notification.callback.url": null, "event.notification.enabled": false});
+    harness.patch(key.instance, gone).await;
+    let deliverer = harness.start_deliverer();
+    harness
+        .eventually("the first are put away", async || {
+            harness.store.outbox(key.instance, 1_000).await.unwrap().len() < 500
+        })
+        .await;
+    harness.stop.cancel();
+    within(deliverer).await.unwrap();
+    println!(
+        "left {}",
+        harness.store.outbox(key.instance, 1_000).await.unwrap().len()
+    );
+    let mut harness = harness.restarted();
+    harness.stop = CancellationToken::new();
+    harness.start_deliverer();
+    harness.until_all(&key, DeliveryStatus::Stored).await;
 }
