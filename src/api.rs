@@ -2,17 +2,22 @@
 //!
 //! Every route stands at the root and under `/elements/api-v2`, where Cloud Elements had it.
 
+mod account;
 mod audit;
 mod auth;
 mod elements;
+mod endpoint;
 mod error;
 mod events;
 mod failures;
+mod filters;
 mod health;
 mod hub;
 mod instances;
+mod notifications;
 mod page;
 mod polls;
+mod redeliver;
 mod request;
 mod secrets;
 mod serve;
@@ -99,7 +104,8 @@ pub fn router(gateway: Arc<Gateway>, account: Arc<Account>, trusted_proxies: Vec
         .route("/hubs/{hub}/{*path}", get(hub::read))
         .route("/instances/{id}/token", post(secrets::rotate_token))
         .route("/account/secrets", post(secrets::rotate_account))
-        .route("/audit", get(audit::list));
+        .route("/audit", get(audit::list))
+        .merge(deliveries());
     Router::new()
         .merge(routes.clone())
         .nest("/elements/api-v2", routes)
@@ -108,4 +114,53 @@ pub fn router(gateway: Arc<Gateway>, account: Arc<Account>, trusted_proxies: Vec
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(api.clone(), visit::attend))
         .with_state(api)
+}
+
+/// What became of notifications, and how to have them delivered again.
+fn deliveries() -> Router<Api> {
+    Router::new()
+        .route("/instances/events", get(events::list_own))
+        .route("/instances/events/{event}", get(events::one_own))
+        .route("/instances/{id}/events/{event}", get(events::one))
+        .route("/instances/{id}/events/{event}/attempts", get(events::attempts))
+        .route("/instances/{id}/redeliver", post(redeliver::of_instance))
+        .route("/instances/{id}/test", post(endpoint::try_out))
+        .route("/instances/{id}/endpoint", get(endpoint::show))
+        .route(
+            "/instances/{id}/endpoint/enabled",
+            put(endpoint::enable).delete(endpoint::disable),
+        )
+        .route("/operator/events", get(events::list_operators))
+        .route("/operator/events/{event}", get(events::one_operators))
+        .route("/operator/events/{event}/attempts", get(events::attempts_operators))
+        .route("/operator/redeliver", post(redeliver::of_operator))
+        .route("/operator/test", post(endpoint::try_operators))
+        .route("/operator/endpoint", get(endpoint::show_operators))
+        .route(
+            "/operator/endpoint/enabled",
+            put(endpoint::enable_operators).delete(endpoint::disable_operators),
+        )
+        .route("/notifications/{event}", get(notifications::one))
+        .route(
+            "/notifications/{event}/subscriptions/deliveries",
+            get(notifications::deliveries_of),
+        )
+        .route(
+            "/notifications/{event}/subscriptions/{subscription}/deliveries",
+            get(notifications::delivery_of),
+        )
+        .route("/notifications/subscriptions", get(notifications::subscriptions))
+        .route(
+            "/notifications/subscriptions/deliveries",
+            get(notifications::deliveries).put(notifications::redeliver),
+        )
+        .route("/notifications/subscriptions/{id}", get(notifications::subscription_of))
+        .route(
+            "/accounts/settings",
+            get(account::show).patch(account::change).post(account::change),
+        )
+        .route(
+            "/accounts/{id}/settings",
+            get(account::show_of).patch(account::change_of).post(account::change_of),
+        )
 }

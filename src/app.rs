@@ -101,6 +101,8 @@ impl App {
             .map(|(_, component)| Bytes::from_static(component));
         let restored = gateway.restore_elements(built_in.collect()).await;
         restored.context("loading the elements")?;
+        let settings = gateway.restore_account_settings().await;
+        settings.context("reading the account's settings")?;
         let watch = open_watch(&config, &gateway).await?;
         let listener = TcpListener::bind(config.listen)
             .await

@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use crate::domain::audit::{AuditEntry, AuditPage, AuditQuery};
 use crate::domain::credential::{AccountSecret, AccountSecrets};
 pub use crate::domain::delivery::Trouble;
-use crate::domain::delivery::{AttemptRow, Delivery, OutboxId, Outgoing};
+use crate::domain::delivery::{AttemptRow, Delivery, DeliveryStatus, OutboxId, Outgoing};
 use crate::domain::element::{Element, Usage};
 use crate::domain::endpoint::Endpoint;
 use crate::domain::event::Notification;
@@ -149,6 +149,34 @@ impl From<Vec<Settlement>> for Settled {
     }
 }
 
+/// Which of an instance's notifications to look through, and from where.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    pub newest_first: bool,
+    /// Only those behind this one.
+    pub beyond: Option<OutboxId>,
+    /// None for all.
+    pub statuses: Option<Vec<DeliveryStatus>>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Searched {
+    /// In order, with their bodies left out.
+    pub found: Vec<Outgoing>,
+    /// Where to go on; None when all were looked at.
+    pub next: Option<OutboxId>,
+}
+
+/// What is still to be delivered to an endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    pub alive: usize,
+    /// When the oldest of them was made.
+    pub oldest: Option<Timestamp>,
+    /// There are more than were counted.
+    pub is_cut: bool,
+}
+
 /// The durable memory. Everything that was acknowledged with `Synced` survives kill -9 and a power cut.
 pub trait Store: Send + Sync + 'static {
     /// Gives the instance its id (`instance.id` is ignored) and writes it with one row per poller.
@@ -191,7 +219,7 @@ pub trait Store: Send + Sync + 'static {
     /// when it was called since `calls` was read. Need not be synced.
     fn rest(&self, id: InstanceId, calls: u64, wake: Option<Timestamp>) -> Stored<bool>;
     /// The oldest notifications of an instance that are alive, in order of commit, whole batches, until `limit` is reached.
-    /// Bodies of 4 MiB in all; one that has no room is empty, to be read by `notifications` when it is posted.
+    /// Bodies of 16 MiB in all; one that has no room is empty, to be read by `notifications` when it is posted.
     fn outbox(&self, id: InstanceId, limit: usize) -> Stored<Vec<Outgoing>>;
     /// Synced.
     fn settle(&self, id: InstanceId, settled: Settled) -> Stored<()>;
@@ -201,6 +229,13 @@ pub trait Store: Send + Sync + 'static {
     fn find_notification(&self, number: u64) -> Stored<Vec<(InstanceId, Outgoing)>>;
     /// Attempts of a notification, the oldest first.
     fn attempts(&self, id: InstanceId, notification: OutboxId) -> Stored<Vec<AttemptRow>>;
+    /// Looks at `limit` notifications of an instance, and at those of the last one's batch.
+    fn search(&self, id: InstanceId, search: Search, limit: usize) -> Stored<Searched>;
+    /// Counts what is alive, `limit` and those of the last one's batch.
+    fn backlog(&self, id: InstanceId, limit: usize) -> Stored<Backlog>;
+    /// Has these notifications delivered again, as `engine::redrive` says, unless their status is not the given one any
+    /// more; returns how many. Calls the instance's courier. Synced.
+    fn redeliver(&self, id: InstanceId, places: Vec<(OutboxId, DeliveryStatus)>, now: Timestamp) -> Stored<usize>;
     /// The endpoint as last written; a new one where nothing was.
     fn endpoint(&self, id: InstanceId) -> Stored<Endpoint>;
     /// Synced; refused with `Conflict` unless the stored revision is one less. Calls the instance's courier.

@@ -3,17 +3,23 @@
 //! `Gateway` holds what all of them need; each file adds one use case to it.
 
 pub mod account;
+pub mod account_settings;
 pub mod audit;
 pub mod deliver;
 pub mod elements;
+pub mod endpoints;
 pub mod hub;
 pub mod instances;
+pub mod look_up;
 pub mod poll;
 pub mod reach;
+pub mod redrive;
 pub mod runner;
 pub mod scheduler;
+pub mod subscriptions;
 #[cfg(test)]
 mod tests;
+pub mod try_out;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,6 +49,8 @@ pub struct Gateway {
     pub deliveries: Notify,
     /// Is the account's policy `queue`? For instances with none of their own.
     pub(crate) queues_failed: AtomicBool,
+    /// One change of the account's settings at a time, or file and memory could differ.
+    pub(crate) account_turn: tokio::sync::Mutex<()>,
     pub(crate) running: scheduler::Running,
     pub(crate) catalogue: elements::Catalogue,
     /// Counts changes of instances, for those who hold what they read of one.
@@ -139,6 +147,7 @@ impl Gateway {
             polls: Notify::new(),
             deliveries: Notify::new(),
             queues_failed: AtomicBool::new(false),
+            account_turn: tokio::sync::Mutex::default(),
             running: scheduler::Running::default(),
             catalogue: elements::Catalogue::default(),
             changes: watch::Sender::new(0),

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -74,6 +74,8 @@ impl GatewayOptions {
 pub struct Gateway {
     child: Child,
     address: SocketAddr,
+    /// Bytes of the log that an earlier process wrote.
+    log_before: usize,
     client: reqwest::Client,
     options: GatewayOptions,
 }
@@ -84,16 +86,17 @@ impl Gateway {
     /// # Errors
     /// When the directories cannot be made or the binary cannot be run.
     pub fn start(options: GatewayOptions) -> Result<Self> {
-        let address = match options.listen {
-            Some(address) => address,
-            None => free_address().context("looking for a free port")?,
-        };
+        // Port 0: the system chooses a free one, and the log says which.
+        let address = options
+            .listen
+            .unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let elements = options.directory.join("elements");
         std::fs::create_dir_all(&elements).with_context(|| format!("making {}", elements.display()))?;
         let log = File::options()
             .create(true)
             .append(true)
             .open(log_path(&options.directory))?;
+        let log_before = usize::try_from(log.metadata()?.len()).context("the log is too long")?;
         let child = Command::new(&options.binary)
             .arg("serve")
             .args([
@@ -120,18 +123,27 @@ impl Gateway {
         Ok(Self {
             child,
             address,
+            log_before,
             client: crate::http::client(),
             options,
         })
     }
 
-    /// Waits until `GET /health` answers 200.
+    /// Where the process listens, once its log says so.
+    fn announced(&self) -> Option<SocketAddr> {
+        let log = std::fs::read_to_string(log_path(&self.options.directory)).ok()?;
+        let (_, after) = log.get(self.log_before..)?.split_once("gateway ready")?;
+        let (_, rest) = after.lines().next()?.split_once("127.0.0.1:")?;
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        Some(SocketAddr::from((Ipv4Addr::LOCALHOST, digits.parse().ok()?)))
+    }
+
+    /// Waits until the process says where it listens, and `GET /health` there answers 200.
     ///
     /// # Errors
     /// When the process ends or `timeout` passes first; the error quotes the end of its log.
     pub async fn wait_until_ready(&mut self, timeout: Duration) -> Result<()> {
         let deadline = Instant::now() + timeout;
-        let health = format!("{}/health", self.base_url());
         let mut ticks = tokio::time::interval(READY_INTERVAL);
         while Instant::now() < deadline {
             ticks.tick().await;
@@ -141,9 +153,13 @@ impl Gateway {
                     self.log_tail()
                 );
             }
+            let Some(address) = self.announced() else {
+                continue;
+            };
+            self.address = address;
             if self
                 .client
-                .get(&health)
+                .get(format!("{}/health", self.base_url()))
                 .send()
                 .await
                 .is_ok_and(|answer| answer.status() == StatusCode::OK)
@@ -275,9 +291,4 @@ impl Gateway {
 
 fn log_path(directory: &Path) -> PathBuf {
     directory.join("gateway.log")
-}
-
-/// Free at this moment; somebody else may take it before the gateway does, and then the start fails and says so.
-fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }

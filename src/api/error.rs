@@ -13,7 +13,7 @@ use crate::domain::run::{Fault, Remedy};
 use crate::engine::configuration::FieldError;
 use crate::ports::StoreError;
 use crate::service::runner::Failure;
-use crate::service::{account, elements, hub, instances, reach};
+use crate::service::{account, elements, hub, instances, look_up, reach};
 
 #[derive(Debug)]
 pub(crate) struct ApiError {
@@ -199,6 +199,20 @@ impl From<elements::Error> for ApiError {
             Error::Store(error) => return error.into(),
         };
         Self::new(status, error.to_string())
+    }
+}
+
+impl From<look_up::Error> for ApiError {
+    fn from(error: look_up::Error) -> Self {
+        use look_up::Error;
+        match error {
+            Error::Invalid(message) => Self::bad_request(message),
+            Error::UnknownEvent { .. } => Self::not_found(error.to_string()),
+            Error::NoCallback { .. } => Self::new(StatusCode::CONFLICT, error.to_string()),
+            Error::Instance(error) => error.into(),
+            Error::Reach(error) => error.into(),
+            Error::Store(error) => error.into(),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::Api;
 use super::auth::{Bearer, Owner, Target};
 use super::elements;
+use super::endpoint;
 use super::error::ApiError;
 use super::page::Query;
 use super::request::Json;
@@ -97,7 +98,9 @@ async fn list_where(
 }
 
 pub(crate) async fn one(State(api): State<Api>, Target(id): Target) -> Rendered {
-    Ok(Answer(render(&api, &api.gateway.instance(id).await?)))
+    let mut rendered = render(&api, &api.gateway.instance(id).await?);
+    rendered["endpoint"] = endpoint::health(&api.gateway.store.endpoint(id).await?.health);
+    Ok(Answer(rendered))
 }
 
 pub(crate) async fn patch(

@@ -72,7 +72,7 @@ fn grace(body: &Value) -> Result<Duration, ApiError> {
 }
 
 /// A misspelt grace must not end the old secret at once.
-fn only(body: &Value, known: &[&str]) -> Result<(), ApiError> {
+pub(super) fn only(body: &Value, known: &[&str]) -> Result<(), ApiError> {
     let Some(object) = body.as_object() else {
         return Err(ApiError::bad_request("body: expected a JSON object"));
     };

@@ -119,6 +119,9 @@ pub fn plan(differences: Vec<Difference>, next_sequence: u64, poll: &Poll<'_>) -
 
 /// In order, as many events to a notification as its form may carry and its body may hold.
 fn notifications(changes: Vec<(Event, Record)>, poll: &Poll<'_>) -> Vec<Notification> {
+    if changes.is_empty() {
+        return Vec::new();
+    }
     let envelope = Envelope::new(poll);
     let mut notifications = Vec::with_capacity(changes.len().div_ceil(poll.format.events_max()));
     let mut draft = envelope.draft();

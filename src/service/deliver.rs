@@ -26,6 +26,8 @@ use crate::domain::time::Timestamp;
 use crate::engine::endpoint::Gate;
 use crate::ports::{Horizon, Settled, Settlement, StoreError};
 use courier::Courier;
+pub(in crate::service) use courier::{ended, reason, shown_headers, shown_url};
+pub(in crate::service) use destination::{Destination, Destined};
 
 /// Longest sleep of the deliverer: a wake-up that got lost costs no more.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
@@ -160,7 +162,7 @@ pub async fn run_retention(gateway: Arc<Gateway>, stop: CancellationToken) {
 const BATCHES_MAX: usize = 500;
 
 impl Gateway {
-    async fn drop_old(&self, stop: &CancellationToken) -> Result<(), StoreError> {
+    pub(in crate::service) async fn drop_old(&self, stop: &CancellationToken) -> Result<(), StoreError> {
         let now = self.clock.now();
         let before = Horizon {
             delivered: now.minus(self.settings.retention),
@@ -181,19 +183,21 @@ impl Gateway {
 
     /// What waited for a disabled endpoint for too long becomes a dead letter.
     async fn expire_backlogs(&self, before: Timestamp) -> Result<(), StoreError> {
-        for instance in self.store.instances().await? {
-            let endpoint = self.store.endpoint(instance.id).await?;
-            if instance.enabled && !matches!(endpoint.health, Health::Disabled { .. }) {
+        let instances = self.store.instances().await?;
+        let instances = instances.into_iter().map(|instance| (instance.id, instance.enabled));
+        for (id, is_enabled) in instances.chain([(InstanceId::OPERATOR, true)]) {
+            let endpoint = self.store.endpoint(id).await?;
+            if is_enabled && !matches!(endpoint.health, Health::Disabled { .. }) {
                 continue;
             }
             loop {
-                let alive = self.store.outbox(instance.id, WINDOW).await?;
+                let alive = self.store.outbox(id, WINDOW).await?;
                 let old = |outgoing: &Outgoing| outgoing.notification.created < before;
                 let expired: Vec<Settlement> = alive.into_iter().filter(old).map(expire).collect();
                 if expired.is_empty() {
                     break;
                 }
-                self.store.settle(instance.id, Settled::from(expired)).await?;
+                self.store.settle(id, Settled::from(expired)).await?;
             }
         }
         Ok(())

@@ -16,7 +16,6 @@ use super::runner::Failure;
 use rows::{new_row, next_row, polling_of, reads_the_same};
 
 use super::{Gateway, reach};
-use crate::domain::delivery::{OutboxId, Outgoing};
 use crate::domain::element::Element;
 use crate::domain::id::{InstanceId, ResourceKey};
 use crate::domain::instance::Instance;
@@ -206,6 +205,7 @@ impl Gateway {
             }
         }
         let instance = self.write_change(instance, &before, now).await?;
+        self.renew_endpoint(&instance, &before).await;
         Ok(Changed { instance, made_key })
     }
 
@@ -290,20 +290,6 @@ impl Gateway {
         }
         self.polls.notify_one();
         Ok(())
-    }
-
-    /// Notifications of an instance, newest first.
-    ///
-    /// # Errors
-    /// `NotFound`, or the store's.
-    pub async fn notifications(
-        &self,
-        id: InstanceId,
-        before: Option<OutboxId>,
-        limit: usize,
-    ) -> Result<Vec<Outgoing>, Error> {
-        self.instance(id).await?;
-        Ok(self.store.notifications(id, before, limit).await?)
     }
 
     fn element(&self, key: &str) -> Result<std::sync::Arc<Element>, Error> {

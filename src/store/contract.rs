@@ -15,7 +15,7 @@ use crate::domain::instance::{DeliverySettings, Events, FirstSight, Instance};
 use crate::domain::poll::ResourceState;
 use crate::domain::record::{Fingerprint, SketchUpdate, Sketches};
 use crate::domain::time::Timestamp;
-use crate::ports::{Durability, Horizon, PageCommit, Settled, Settlement, Skip, Store, StoreError};
+use crate::ports::{Backlog, Durability, Horizon, PageCommit, Search, Settled, Settlement, Skip, Store, StoreError};
 
 type Given = Arc<dyn Store>;
 
@@ -42,6 +42,9 @@ macro_rules! contract {
             a_notification_is_found_by_its_number_with_its_attempts
             what_is_not_to_be_delivered_is_stored_all_the_same
             notifications_are_paged_from_the_newest
+            notifications_are_searched_either_way_without_their_bodies
+            what_is_redelivered_is_alive_again_unless_it_changed_meanwhile
+            a_backlog_is_counted_as_far_as_asked
             purging_drops_old_batches_that_are_settled
             settling_what_is_gone_is_no_error
             the_components_of_an_element_are_one_row
@@ -747,6 +750,140 @@ pub(super) async fn notifications_are_paged_from_the_newest(store: Given) {
     }
     let newest_first: Vec<String> = all.into_iter().rev().collect();
     assert_eq!(read, newest_first);
+}
+
+/// Twelve notifications in batches of three, each settled by `statuses` in turn.
+async fn settled_in_turn(store: &dyn Store, statuses: &[DeliveryStatus]) -> ResourceKey {
+    let resource = create(store, "t").await;
+    for batch in 0..4 {
+        let names = (3 * batch..3 * batch + 3).map(|n: i64| notification(&n.to_string(), at(n), 10));
+        notify(store, &resource, names.collect()).await;
+    }
+    let outbox = store.outbox(resource.instance, 99).await.unwrap();
+    let settlements = outbox.iter().zip(statuses.iter().cycle());
+    let settlements = settlements.map(|(outgoing, status)| settlement(outgoing.id, *status, None));
+    let settled = Settled::from(settlements.collect::<Vec<_>>());
+    store.settle(resource.instance, settled).await.unwrap();
+    resource
+}
+
+pub(super) async fn notifications_are_searched_either_way_without_their_bodies(store: Given) {
+    use DeliveryStatus::{Dead, Delivered, Retry};
+    // The third batch is all delivered.
+    let turns = [
+        Dead, Delivered, Retry, Dead, Delivered, Retry, Delivered, Delivered, Delivered, Dead, Retry, Retry,
+    ];
+    let resource = settled_in_turn(&*store, &turns).await;
+    let all: Vec<usize> = (0..12).collect();
+    let of = |wanted: DeliveryStatus| all.iter().copied().filter(|n| turns[*n] == wanted).collect();
+    let table: [(Option<Vec<DeliveryStatus>>, Vec<usize>); 3] = [
+        (None, all.clone()),
+        (Some(vec![Dead]), of(Dead)),
+        (Some(vec![Delivered]), of(Delivered)),
+    ];
+    for (statuses, expected) in table {
+        for newest_first in [false, true] {
+            for limit in [1, 4, 99] {
+                let (mut found, mut beyond, mut turns) = (Vec::new(), None, 0);
+                loop {
+                    let search = Search {
+                        newest_first,
+                        beyond,
+                        statuses: statuses.clone(),
+                    };
+                    let searched = store.search(resource.instance, search, limit).await.unwrap();
+                    assert!(
+                        searched.found.len() < limit + 3,
+                        "whole batches until the limit is reached"
+                    );
+                    assert!(searched.found.iter().all(|row| row.notification.body.is_empty()));
+                    found.extend(names(&searched.found).iter().map(|name| name.parse::<usize>().unwrap()));
+                    turns += 1;
+                    beyond = searched.next;
+                    if beyond.is_none() {
+                        break;
+                    }
+                }
+                let mut expected = expected.clone();
+                if newest_first {
+                    expected.reverse();
+                }
+                assert_eq!(found, expected, "{statuses:?} newest first: {newest_first}, {limit}");
+                assert_eq!(turns, 12_usize.div_ceil(3 * limit.div_ceil(3)).max(1), "{limit}");
+            }
+        }
+    }
+    // From within a batch.
+    let row = store.notifications(resource.instance, None, 2).await.unwrap().remove(1);
+    for (newest_first, expected) in [(true, 10), (false, 1)] {
+        let search = Search {
+            newest_first,
+            beyond: Some(row.id),
+            statuses: None,
+        };
+        let searched = store.search(resource.instance, search, 99).await.unwrap();
+        assert_eq!(searched.found.len(), expected);
+    }
+    let gone = store.search(InstanceId(99), Search::default(), 9).await.unwrap();
+    assert!(gone.found.is_empty() && gone.next.is_none());
+}
+
+pub(super) async fn what_is_redelivered_is_alive_again_unless_it_changed_meanwhile(store: Given) {
+    use DeliveryStatus::{Dead, Delivered, Waiting};
+    let resource = settled_in_turn(&*store, &[Dead, Delivered]).await;
+    let instance = resource.instance;
+    store
+        .rest(instance, store.calls(instance).await.unwrap(), None)
+        .await
+        .unwrap();
+    let mut all = store.notifications(instance, None, 99).await.unwrap();
+    all.reverse();
+    let calls = store.calls(instance).await.unwrap();
+    // The second is not dead, and the last is not there.
+    let gone = OutboxId { batch: 999, index: 0 };
+    let places = vec![
+        (all[0].id, Dead),
+        (all[1].id, Dead),
+        (all[3].id, Delivered),
+        (gone, Dead),
+    ];
+    assert_eq!(store.redeliver(instance, places.clone(), at(50)).await.unwrap(), 2);
+    assert_eq!(store.calls(instance).await.unwrap(), calls + 1);
+    assert_eq!(
+        store.due_deliveries(at(50), HashSet::new(), 9).await.unwrap(),
+        [instance]
+    );
+    let outbox = store.outbox(instance, 99).await.unwrap();
+    assert_eq!(names(&outbox), ["0", "3"]);
+    assert!(
+        outbox
+            .iter()
+            .all(|row| row.delivery.status == Waiting && row.delivery.due == Some(at(50)))
+    );
+    assert!(outbox.iter().all(|row| !row.notification.body.is_empty()));
+    // Delivered now: who asked at the same time as the first one changes nothing.
+    let settlements = outbox
+        .iter()
+        .map(|row| settlement(row.id, Delivered, None))
+        .collect::<Vec<_>>();
+    store.settle(instance, settlements.into()).await.unwrap();
+    assert_eq!(store.redeliver(instance, vec![places[0]], at(60)).await.unwrap(), 0);
+    assert!(store.outbox(instance, 99).await.unwrap().is_empty());
+    assert_eq!(store.redeliver(InstanceId(99), places, at(60)).await.unwrap(), 0);
+}
+
+pub(super) async fn a_backlog_is_counted_as_far_as_asked(store: Given) {
+    use DeliveryStatus::{Delivered, Retry};
+    let resource = settled_in_turn(&*store, &[Delivered, Delivered, Retry]).await;
+    let backlog = |alive, is_cut| Backlog {
+        alive,
+        oldest: Some(at(2)),
+        is_cut,
+    };
+    for (limit, expected) in [(99, backlog(4, false)), (4, backlog(4, false)), (3, backlog(3, true))] {
+        assert_eq!(store.backlog(resource.instance, limit).await.unwrap(), expected);
+    }
+    assert_eq!(store.backlog(InstanceId(99), 9).await.unwrap(), Backlog::default());
 }
 
 pub(super) async fn purging_drops_old_batches_that_are_settled(store: Given) {

@@ -18,7 +18,7 @@ use self::transaction::Transaction;
 use self::writer::{Message, Pending, Writer};
 use super::Error;
 use crate::domain::audit::{AuditEntry, AuditPage, AuditQuery};
-use crate::domain::delivery::{AttemptRow, OutboxId, Outgoing};
+use crate::domain::delivery::{AttemptRow, DeliveryStatus, OutboxId, Outgoing};
 use crate::domain::endpoint::Endpoint;
 use crate::domain::event::Notification;
 use crate::domain::generation::Generations;
@@ -27,7 +27,9 @@ use crate::domain::instance::Instance;
 use crate::domain::poll::ResourceState;
 use crate::domain::record::{Fingerprint, Sketches};
 use crate::domain::time::Timestamp;
-use crate::ports::{Durability, Horizon, PageCommit, Settled, Skip, Store, StoreError, Stored};
+use crate::ports::{
+    Backlog, Durability, Horizon, PageCommit, Search, Searched, Settled, Skip, Store, StoreError, Stored,
+};
 
 mod audit;
 mod batches;
@@ -43,6 +45,7 @@ mod outbox;
 mod polls;
 mod removal;
 mod rows;
+mod search;
 mod sketches;
 #[cfg(test)]
 mod tests;
@@ -400,6 +403,20 @@ impl Store for SledStore {
 
     fn attempts(&self, id: InstanceId, notification: OutboxId) -> Stored<Vec<AttemptRow>> {
         self.read(move |tree| outbox::attempts(tree, id, notification))
+    }
+
+    fn search(&self, id: InstanceId, search: Search, limit: usize) -> Stored<Searched> {
+        self.read(move |tree| search::search(tree, id, &search, limit))
+    }
+
+    fn backlog(&self, id: InstanceId, limit: usize) -> Stored<Backlog> {
+        self.read(move |tree| search::backlog(tree, id, limit))
+    }
+
+    fn redeliver(&self, id: InstanceId, places: Vec<(OutboxId, DeliveryStatus)>, now: Timestamp) -> Stored<usize> {
+        self.write(Durability::Synced, 0, move |transaction| {
+            outbox::redeliver(transaction, id, places, now)
+        })
     }
 
     fn endpoint(&self, id: InstanceId) -> Stored<Endpoint> {

@@ -23,6 +23,7 @@ mod elements;
 mod formats;
 mod hub;
 mod hubspot;
+mod lookup;
 mod misbehave;
 mod nats;
 mod notes;

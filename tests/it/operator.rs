@@ -4,6 +4,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
+use tidegate_examples::autotask::{Fault, FaultKind};
 use tidegate_examples::receiver::{Received, Receiver, ReceiverOptions, Reply};
 
 use crate::day::is_accepted;
@@ -61,23 +62,7 @@ async fn the_operator_is_told_of_a_disabled_endpoint_and_of_failing_polls_in_sig
         .unwrap();
     assert_eq!(posts[0].body, posts.last().unwrap().body);
 
-    let bad = json!({"configuration": {"crm.autotask.password": "wrong"}});
-    let (status, answer) = stage
-        .call(
-            Method::PATCH,
-            &format!("/instances/{}?validate=false", made.id),
-            Some(bad),
-        )
-        .await;
-    assert_eq!(status, StatusCode::OK, "{answer}");
-    for _ in 0..3 {
-        let failures = |polls: &[Value]| polls[0]["failures"].as_u64().unwrap_or(0);
-        let before = failures(&stage.polls_until(made.id, |_| true).await);
-        stage
-            .call(Method::POST, &format!("/instances/{}/polls", made.id), None)
-            .await;
-        stage.polls_until(made.id, |polls| failures(polls) > before).await;
-    }
+    stage.vendor().set_fault(Fault::always(FaultKind::NotJson).on("query"));
     let failing = |post: &Received| body_of(post)["type"] == "tidegate.poll.failing";
     let told = operator
         .wait_until(SOON, |received| received.iter().any(failing))

@@ -15,22 +15,24 @@ pub(super) const CHANGED_FIELDS: &str = "event.notification.changed_fields";
 /// Bounds of `body_bytes_max`: room for an event without its record, and what a gateway can hold in memory.
 const BODY_BYTES_MAX_LEAST: i64 = 16 << 10;
 const BODY_BYTES_MAX_MOST: i64 = 8 << 20;
+/// For a log, where the instance does not say: a NATS server takes 1 MiB unless it is told otherwise, headers counted.
+const BODY_BYTES_MAX_LOG_DEFAULT: u32 = (1 << 20) - (16 << 10);
 
 /// `value` gives what the user or else the element says of a key, null left out.
 pub(super) fn delivery<'a>(
     value: impl Fn(&str) -> Option<&'a Value>,
     callback_url: Option<&str>,
 ) -> Result<DeliverySettings, FieldError> {
+    let is_log = callback_url.is_some_and(is_nats);
     Ok(DeliverySettings {
-        format: format(value(FORMAT), callback_url)?,
-        body_bytes_max: body_bytes_max(value(BODY_BYTES_MAX))?,
+        format: format(value(FORMAT), is_log)?,
+        body_bytes_max: body_bytes_max(value(BODY_BYTES_MAX), is_log)?,
         all_fields: all_fields(value(CHANGED_FIELDS))?,
         ..DeliverySettings::default()
     })
 }
 
-fn format(value: Option<&Value>, callback_url: Option<&str>) -> Result<Format, FieldError> {
-    let is_log = callback_url.is_some_and(is_nats);
+fn format(value: Option<&Value>, is_log: bool) -> Result<Format, FieldError> {
     let default = if is_log { Format::Cloudevents } else { Format::Elements };
     let text = word(FORMAT, value)?;
     let format = match text.as_str() {
@@ -60,9 +62,14 @@ fn format(value: Option<&Value>, callback_url: Option<&str>) -> Result<Format, F
     Ok(format)
 }
 
-fn body_bytes_max(value: Option<&Value>) -> Result<u32, FieldError> {
+fn body_bytes_max(value: Option<&Value>, is_log: bool) -> Result<u32, FieldError> {
     let Some(value) = value.filter(|value| *value != "") else {
-        return Ok(BODY_BYTES_MAX_DEFAULT);
+        let default = if is_log {
+            BODY_BYTES_MAX_LOG_DEFAULT
+        } else {
+            BODY_BYTES_MAX_DEFAULT
+        };
+        return Ok(default);
     };
     let bytes = as_integer(BODY_BYTES_MAX, value, BODY_BYTES_MAX_LEAST, BODY_BYTES_MAX_MOST)?;
     Ok(u32::try_from(bytes).expect("checked to be within the bounds"))
@@ -115,7 +122,8 @@ mod tests {
         ] {
             assert_eq!(read(&settings, WEBHOOK), Ok(DeliverySettings::default()));
             assert_eq!(read(&settings, None), Ok(DeliverySettings::default()));
-            assert_eq!(read(&settings, LOG).unwrap().format, Format::Cloudevents);
+            let log = read(&settings, LOG).unwrap();
+            assert_eq!((log.format, log.body_bytes_max), (Format::Cloudevents, 1_032_192));
         }
     }
 

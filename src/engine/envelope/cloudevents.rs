@@ -1,4 +1,4 @@
-//! CloudEvents 1.0 in structured JSON: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
+//! CloudEvents 1.0 in structured JSON.
 //! An attribute holds no control character; what the vendor wrote to the letter stands in `data`.
 
 use std::borrow::Cow;

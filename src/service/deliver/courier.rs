@@ -1,9 +1,11 @@
 //! Delivers for one instance: as much at a time as its endpoint bears, one probe when it was away, nothing while it rests.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Semaphore, watch};
 use tracing::{error, info, warn};
@@ -12,6 +14,7 @@ use super::destination::{Destination, Destined};
 use super::{Couriers, Error, WINDOW, operator};
 use crate::domain::delivery::{Attempt, AttemptRow, DeadReason, Delivery, DeliveryStatus, OutboxId, Outgoing};
 use crate::domain::endpoint::{Endpoint, Health};
+use crate::domain::event::Notification;
 use crate::domain::id::InstanceId;
 use crate::domain::instance::RetryPolicy;
 use crate::domain::secret::{MASK, Secret};
@@ -23,8 +26,12 @@ use crate::ports::{Answer, Post, Settled, Settlement, Unanswered};
 
 /// The window grows to this while everything in it waits for a retry, so that new notifications are still tried.
 const WINDOW_MAX: usize = 4_096;
+/// The window grows to this while everything in it is delivered.
+const WINDOW_FLOWING_MAX: usize = 1_024;
 /// POSTs under way at first; each delivery allows one more, so that a dead endpoint holds few of the gateway's places.
 const POSTS_AT_FIRST: usize = 2;
+/// Attempts that were made and are not on the disk yet: as many are made again after a crash, at most.
+const UNWRITTEN_MAX: usize = 256;
 /// Shorter values than this are left in an answer that repeats them: they are words rather than secrets.
 const ECHO_BYTES_MIN: usize = 8;
 /// Characters of an attempt's URL that are kept.
@@ -51,12 +58,17 @@ impl Run<'_> {
     }
 }
 
-/// What follows from an attempt for those that come after it.
+/// An attempt that was made and is not written yet.
 struct Posted {
-    delivery: Delivery,
+    settlement: Settlement,
+    changed_endpoint: bool,
+    told: Option<Notification>,
     worked: bool,
     slow_down: bool,
 }
+
+/// A write on its way: the places that it settles, each with what it is settled to.
+type Writing<'a> = BoxFuture<'a, (Vec<(usize, Delivery)>, Result<(), Error>)>;
 
 impl<'a> Courier<'a> {
     pub(super) fn new(couriers: &'a Couriers, instance: InstanceId) -> Self {
@@ -103,11 +115,19 @@ impl<'a> Courier<'a> {
                         destination: &destination,
                         endpoint: Mutex::new(endpoint),
                     };
-                    if self.drain(&run, &mut alive, &changes).await? > 0 {
-                        window = WINDOW;
+                    let posted = self.drain(&run, &mut alive, &changes).await?;
+                    let is_full = alive.len() >= window;
+                    if posted > 0 {
+                        // Whoever takes much at a time is read more at a time.
+                        let flows = is_full && posted >= window / 2;
+                        window = if flows {
+                            (window * 2).min(WINDOW_FLOWING_MAX)
+                        } else {
+                            WINDOW
+                        };
                         continue;
                     }
-                    if alive.len() >= window && window < WINDOW_MAX {
+                    if is_full && window < WINDOW_MAX {
                         window = (window * 4).min(WINDOW_MAX);
                         continue;
                     }
@@ -129,7 +149,7 @@ impl<'a> Courier<'a> {
     }
 
     /// Posts all that may be posted of `alive`, until the endpoint pauses or an instance changes; returns how many. What
-    /// is under way is always waited for and written down.
+    /// is under way is always waited for and written down: what ended while one write was on its way to the disk is the next.
     async fn drain(
         &self,
         run: &Run<'_>,
@@ -140,6 +160,12 @@ impl<'a> Courier<'a> {
         let most = run.destination.settings.concurrency.max(1) as usize;
         let mut at_once = POSTS_AT_FIRST.min(most);
         let mut under_way = FuturesUnordered::new();
+        let mut ended = Vec::new();
+        let mut writing: Option<Writing<'_>> = None;
+        // Places that may be posted: they share no record with each other or with an earlier one.
+        let mut ready = VecDeque::new();
+        let mut looks_again = true;
+        let mut unwritten = 0;
         let mut posted = 0;
         let mut failed = None;
         loop {
@@ -152,11 +178,14 @@ impl<'a> Courier<'a> {
                 Gate::Probe => (usize::from(under_way.is_empty()), None),
                 Gate::Until(_) | Gate::Closed => (0, None),
             };
-            let recovered = run.endpoint().recovered;
-            if room > 0 && go_on {
-                let places = deliverable(alive, recovered, now, room);
-                for &place in &places {
-                    // Not due again until it is settled, and still in the way of later ones of its records.
+            if go_on && ready.is_empty() && looks_again {
+                ready.extend(deliverable(alive, run.endpoint().recovered, now, alive.len()));
+                looks_again = false;
+            }
+            if go_on && room > 0 && unwritten < UNWRITTEN_MAX && !ready.is_empty() {
+                for _ in 0..room.min(ready.len()) {
+                    let Some(place) = ready.pop_front() else { break };
+                    // Not due again until it is written, and still in the way of later ones of its records.
                     alive[place].delivery.due = None;
                     let outgoing = alive[place].clone();
                     self.take_turn(run.destination, now);
@@ -167,30 +196,74 @@ impl<'a> Courier<'a> {
                         )
                     });
                     posted += 1;
+                    unwritten += 1;
                 }
-                if !places.is_empty() && run.destination.settings.rate_per_second.is_some() {
+                if !ready.is_empty() && run.destination.settings.rate_per_second.is_some() {
                     // Perhaps the rate alone is in the way of the next, and that must not wait for an answer.
                     continue;
                 }
             }
-            let waits_for_pace = paced.filter(|_| go_on && !deliverable(alive, recovered, now, 1).is_empty());
+            if writing.is_none() && !ended.is_empty() {
+                writing = Some(self.write(run, std::mem::take(&mut ended)));
+            }
+            let waits_for_pace = paced.filter(|_| go_on && !ready.is_empty());
             tokio::select! {
-                ended = under_way.next(), if !under_way.is_empty() => match ended {
-                    Some((place, Ok(Posted { delivery, worked, slow_down }))) => {
-                        alive[place].delivery = delivery;
-                        at_once = match (worked, slow_down) {
+                Some((place, post)) = under_way.next(), if !under_way.is_empty() => match post {
+                    Err(error) => {
+                        unwritten -= 1;
+                        failed = Some(error);
+                    }
+                    Ok(None) => {
+                        // As if it had never been taken up.
+                        unwritten -= 1;
+                        posted -= 1;
+                    }
+                    Ok(Some(post)) => {
+                        at_once = match (post.worked, post.slow_down) {
                             (true, _) => (at_once + 1).min(most),
                             (false, true) => (at_once / 2).max(1),
                             (false, false) => at_once,
                         };
+                        ended.push((place, post));
                     }
-                    Some((_, Err(error))) => failed = Some(error),
-                    None => {}
                 },
+                (places, written) = async { writing.as_mut().expect("checked").await }, if writing.is_some() => {
+                    writing = None;
+                    unwritten -= places.len();
+                    looks_again = true;
+                    for (place, delivery) in places {
+                        alive[place].delivery = delivery;
+                    }
+                    failed = failed.or(written.err());
+                }
                 () = self.pause(waits_for_pace.unwrap_or_default(), changes), if waits_for_pace.is_some() => {}
                 else => return failed.map_or(Ok(posted), Err),
             }
         }
+    }
+
+    /// Writes what ended, in one commit, with what it all made of the endpoint.
+    fn write(&self, run: &Run<'_>, ended: Vec<(usize, Posted)>) -> Writing<'a> {
+        let gateway = &self.couriers.gateway;
+        let mut places = Vec::with_capacity(ended.len());
+        let mut settled = Settled::from(Vec::with_capacity(ended.len()));
+        for (place, posted) in ended {
+            places.push((place, posted.settlement.delivery.clone()));
+            settled.settlements.push(posted.settlement);
+            settled.told.extend(posted.told);
+            if posted.changed_endpoint {
+                settled.endpoint = Some(run.endpoint().clone());
+            }
+        }
+        let is_told = !settled.told.is_empty();
+        let write = gateway.store.settle(self.instance, settled);
+        Box::pin(async move {
+            let written = write.await.map_err(Error::from);
+            if is_told {
+                gateway.deliveries.notify_one();
+            }
+            (places, written)
+        })
     }
 
     /// Sleeps, unless the gateway stops or an instance changes.
@@ -230,24 +303,20 @@ impl<'a> Courier<'a> {
         }
     }
 
-    /// One attempt and its record.
+    /// One attempt; None when it was not made after all.
     async fn post(
         &self,
         run: &Run<'_>,
         mut outgoing: Outgoing,
         places: &Semaphore,
         changes: &watch::Receiver<u64>,
-    ) -> Result<Posted, Error> {
+    ) -> Result<Option<Posted>, Error> {
         let gateway = &self.couriers.gateway;
         let place = places.acquire().await;
         let is_there = self.read_body(&mut outgoing).await?;
         if !is_there || self.couriers.stop.is_cancelled() || changes.has_changed().unwrap_or(false) {
-            // As if it had never been taken up: while it waited for a place the destination may have become another.
-            return Ok(Posted {
-                delivery: outgoing.delivery,
-                worked: false,
-                slow_down: false,
-            });
+            // While it waited for a place the destination may have become another.
+            return Ok(None);
         }
         let at = gateway.clock.now();
         let post = post_of(run.destination, &outgoing, at);
@@ -281,41 +350,27 @@ impl<'a> Courier<'a> {
             );
         }
         let exhausted = delivery.dead == Some(DeadReason::Exhausted);
-        let (endpoint, turn) = self.observe(run, effect, error.as_deref().unwrap_or_default(), exhausted, now);
-        let told = match (&turn, endpoint.as_ref().map(|endpoint| &endpoint.health)) {
-            (Turn::Disabled, Some(Health::Disabled { reason, .. })) if self.instance != InstanceId::OPERATOR => {
-                vec![operator::disabled(
-                    self.instance,
-                    &shown_url(&run.destination.url),
-                    reason,
-                    now,
-                )]
+        let reason = error.as_deref().unwrap_or_default();
+        let (changed_endpoint, turn) = self.observe(run, effect, reason, exhausted, now);
+        let told = match (turn, &run.endpoint().health) {
+            (Turn::Disabled, Health::Disabled { reason, .. }) if self.instance != InstanceId::OPERATOR => {
+                let url = shown_url(&run.destination.url);
+                Some(operator::disabled(self.instance, &url, reason, now))
             }
-            _ => Vec::new(),
+            _ => None,
         };
-        let is_told = !told.is_empty();
-        let settlement = Settlement {
-            id: outgoing.id,
-            attempt: Some(masked(
-                row(&run.destination.url, delivery.attempts, attempt, shown, answer),
-                &secrets,
-            )),
-            delivery: delivery.clone(),
-        };
-        let settled = Settled {
-            endpoint,
+        let attempt = row(&run.destination.url, delivery.attempts, attempt, shown, answer);
+        Ok(Some(Posted {
+            settlement: Settlement {
+                id: outgoing.id,
+                attempt: Some(masked(attempt, &secrets)),
+                delivery,
+            },
+            changed_endpoint,
             told,
-            ..Settled::from(vec![settlement])
-        };
-        gateway.store.settle(self.instance, settled).await?;
-        if is_told {
-            gateway.deliveries.notify_one();
-        }
-        Ok(Posted {
-            delivery,
             worked: fate == Fate::Delivered,
             slow_down,
-        })
+        }))
     }
 
     /// Reads the body that a long outbox left out. False when the notification is gone.
@@ -374,15 +429,8 @@ impl<'a> Courier<'a> {
         }
     }
 
-    /// What the attempt makes of the endpoint; None when that is what is written already.
-    fn observe(
-        &self,
-        run: &Run<'_>,
-        effect: Effect,
-        reason: &str,
-        exhausted: bool,
-        now: Timestamp,
-    ) -> (Option<Endpoint>, Turn) {
+    /// What the attempt makes of the endpoint, and whether that is to be written.
+    fn observe(&self, run: &Run<'_>, effect: Effect, reason: &str, exhausted: bool, now: Timestamp) -> (bool, Turn) {
         let mut endpoint = run.endpoint();
         let before = endpoint.clone();
         let mut turn = observe(&mut endpoint, effect, reason, now, self.couriers.gateway.jitter());
@@ -396,7 +444,7 @@ impl<'a> Courier<'a> {
             Turn::Recovered => info!("the endpoint answers again"),
             Turn::Disabled => warn!(reason, blame = "callback", "the endpoint is disabled"),
         }
-        ((*endpoint != before).then(|| endpoint.clone()), turn)
+        (*endpoint != before, turn)
     }
 
     /// There is no callback any more: what waits for one is kept to be looked up.
@@ -451,7 +499,7 @@ fn post_of(destination: &Destination, outgoing: &Outgoing, at: Timestamp) -> Pos
     }
 }
 
-fn ended(answer: &Result<Answer, Unanswered>) -> Ended<'_> {
+pub(in crate::service) fn ended(answer: &Result<Answer, Unanswered>) -> Ended<'_> {
     match answer {
         Ok(answer) => Ended::Answered {
             status: answer.status,
@@ -465,7 +513,7 @@ fn ended(answer: &Result<Answer, Unanswered>) -> Ended<'_> {
 }
 
 /// Why it does not count as delivered.
-fn reason(answer: &Result<Answer, Unanswered>, fate: Fate) -> Option<String> {
+pub(in crate::service) fn reason(answer: &Result<Answer, Unanswered>, fate: Fate) -> Option<String> {
     match answer {
         _ if fate == Fate::Delivered => None,
         Ok(answer) => Some(format!("the callback answered {}", answer.status)),
@@ -523,7 +571,7 @@ fn is_gateways(name: &str) -> bool {
 }
 
 /// Without query, which may hold a secret.
-fn shown_url(url: &str) -> String {
+pub(in crate::service) fn shown_url(url: &str) -> String {
     let end = url.find(['?', '#']).unwrap_or(url.len());
     url[..end].chars().take(URL_CHARS_MAX).collect()
 }

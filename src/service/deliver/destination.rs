@@ -77,7 +77,7 @@ impl Gateway {
     }
 
     /// Where the operator's events go.
-    pub(super) fn operators_destination(&self) -> Destined {
+    pub(in crate::service) fn operators_destination(&self) -> Destined {
         let Some(operator) = &self.settings.operator else {
             return Destined::Nowhere;
         };

@@ -165,7 +165,7 @@ async fn of_a_backlog_of_large_bodies_a_few_are_in_memory_and_all_are_delivered_
     );
     harness.element.script("accounts", vec![page([])]);
     harness.poll(&key).await;
-    for id in 0..8 {
+    for id in 0..20 {
         let text = "x".repeat(1 << 20);
         let large = record(&id.to_string(), 1)
             .updated(harness.clock.time())
@@ -175,12 +175,12 @@ async fn of_a_backlog_of_large_bodies_a_few_are_in_memory_and_all_are_delivered_
     }
     let alive = harness.store.outbox(key.instance, 64).await.unwrap();
     let bytes: usize = alive.iter().map(|outgoing| outgoing.notification.body.len()).sum();
-    assert_eq!(alive.len(), 8);
-    assert!(bytes < 6 << 20, "{bytes}");
+    assert_eq!(alive.len(), 20);
+    assert!(bytes < 17 << 20, "{bytes}");
     harness.start_deliverer();
     harness.until_all(&key, DeliveryStatus::Delivered).await;
     let posts = harness.callback.posts();
-    assert_eq!(posts.len(), 8);
+    assert_eq!(posts.len(), 20);
     assert!(posts.iter().all(|post| post.body.len() > 1 << 20));
 }
 

@@ -12,10 +12,11 @@ use super::database::VALUE_BYTES_MAX;
 use super::keys::{self, Kind, corrupt};
 use super::transaction::Transaction;
 use super::{couriers, instances, rows, transient};
-use crate::domain::delivery::{AttemptRow, OutboxId, Outgoing};
+use crate::domain::delivery::{AttemptRow, DeliveryStatus, OutboxId, Outgoing};
 use crate::domain::event::Notification;
 use crate::domain::id::InstanceId;
 use crate::domain::time::Timestamp;
+use crate::engine::redrive::again;
 use crate::ports::{Horizon, Settled, Settlement, StoreError};
 
 pub(super) fn add(
@@ -115,10 +116,13 @@ fn read_deliveries(
 }
 
 fn deliveries_of(tree: &Tree, instance: InstanceId, batch: u64) -> Result<Option<Deliveries>, StoreError> {
-    match read_deliveries(tree, Kind::Alive, instance, batch)? {
-        Some(deliveries) => Ok(Some(deliveries)),
-        None => read_deliveries(tree, Kind::Settled, instance, batch),
+    // Alive ones once more: a redelivery may bring them back between the two.
+    for kind in [Kind::Alive, Kind::Settled, Kind::Alive] {
+        if let Some(deliveries) = read_deliveries(tree, kind, instance, batch)? {
+            return Ok(Some(deliveries));
+        }
     }
+    Ok(None)
 }
 
 pub(super) fn decode_deliveries(key: &[u8], value: &[u8]) -> Result<Deliveries, StoreError> {
@@ -170,6 +174,43 @@ pub(super) fn settle(
         put_deliveries(transaction, instance, batch, Some(&before), &deliveries);
     }
     Ok(())
+}
+
+/// Has these delivered again. What is gone, or not as it was when it was asked for, is left alone.
+pub(super) fn redeliver(
+    transaction: &mut Transaction<'_>,
+    instance: InstanceId,
+    places: Vec<(OutboxId, DeliveryStatus)>,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    if !instances::exists(transaction.tree(), instance)? {
+        return Ok(0);
+    }
+    couriers::call(transaction, instance, now)?;
+    let mut batches: BTreeMap<u64, Vec<(u32, DeliveryStatus)>> = BTreeMap::new();
+    for (place, was) in places {
+        batches.entry(place.batch).or_default().push((place.index, was));
+    }
+    let mut count = 0;
+    for (batch, places) in batches {
+        if transaction.is_long() {
+            transaction.apply()?;
+        }
+        let Some(before) = deliveries_of(transaction.tree(), instance, batch)? else {
+            continue;
+        };
+        let mut deliveries = before.clone();
+        for (index, was) in places {
+            if let Some(delivery) = deliveries.each.get_mut(index as usize)
+                && let Some(next) = again(delivery, was, now)
+            {
+                *delivery = next;
+                count += 1;
+            }
+        }
+        put_deliveries(transaction, instance, batch, Some(&before), &deliveries);
+    }
+    Ok(count)
 }
 
 /// Drops settled batches that were made before the horizon, `limit` at most.
@@ -250,7 +291,7 @@ pub(super) fn attempts(tree: &Tree, instance: InstanceId, id: OutboxId) -> Resul
 }
 
 /// Bodies of `alive` together: a backlog of large ones must not be in memory at once, for each of many instances.
-const BODIES_BYTES_MAX: usize = 4 << 20;
+const BODIES_BYTES_MAX: usize = 16 << 20;
 
 /// Alive ones, the oldest first, whole batches until `limit` is reached. Bodies beyond `BODIES_BYTES_MAX` are left out.
 pub(super) fn alive(tree: &Tree, instance: InstanceId, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
@@ -315,7 +356,12 @@ pub(super) fn newest(
 }
 
 /// A batch's notifications with what became of them; none when it was removed since the deliveries were read.
-fn join(tree: &Tree, instance: InstanceId, batch: u64, deliveries: Deliveries) -> Result<Vec<Outgoing>, StoreError> {
+pub(super) fn join(
+    tree: &Tree,
+    instance: InstanceId,
+    batch: u64,
+    deliveries: Deliveries,
+) -> Result<Vec<Outgoing>, StoreError> {
     let key = keys::batch(Kind::Batch, instance, batch);
     let mut value = Vec::new();
     for piece in tree.scan_prefix(&key).values() {
