@@ -350,6 +350,13 @@ fn callback_url(value: &Value) -> Result<Option<String>, FieldError> {
     if is_placeholder(&text) {
         return Err(FieldError::placeholder(CALLBACK_URL, &text));
     }
+    if text.chars().any(char::is_control) {
+        // A parser of URLs passes over them; whoever is shown the text does not.
+        return Err(FieldError::new(
+            CALLBACK_URL,
+            "holds a line break or another control character",
+        ));
+    }
     if is_nats(&text) {
         NatsUrl::parse(&text).map_err(|error| FieldError::new(CALLBACK_URL, error))?;
         return Ok(Some(text));

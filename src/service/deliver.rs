@@ -23,6 +23,7 @@ use crate::domain::delivery::{DeadReason, Delivery, DeliveryStatus, Outgoing};
 use crate::domain::endpoint::Health;
 use crate::domain::id::InstanceId;
 use crate::domain::time::Timestamp;
+use crate::engine::endpoint::Gate;
 use crate::ports::{Horizon, Settled, Settlement, StoreError};
 use courier::Courier;
 pub(in crate::service) use courier::{ended, reason, shown_headers, shown_url};
@@ -34,6 +35,9 @@ const SLEEP_MAX: Duration = Duration::from_secs(5);
 const DUE_MAX: usize = 256;
 /// Notifications of an instance looked at together: several times what can be under way, at some 15 kB each.
 const WINDOW: usize = 64;
+
+/// For so many POSTs that may be under way there is one place for a probe beside them.
+const PROBES_SHARE: usize = 4;
 
 #[derive(Debug, thiserror::Error)]
 enum Error {
@@ -49,6 +53,8 @@ struct Couriers {
     /// Instances with a courier at work.
     busy: Mutex<HashSet<InstanceId>>,
     posts: Semaphore,
+    /// Places for probes alone: endpoints that are away must not take those of others while they hang.
+    probes: Semaphore,
     /// When the next POST may leave, of instances with a limited rate.
     paces: Mutex<HashMap<InstanceId, Timestamp>>,
     stop: CancellationToken,
@@ -57,6 +63,10 @@ struct Couriers {
 impl Couriers {
     fn busy(&self) -> HashSet<InstanceId> {
         self.busy.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn places(&self, gate: Gate) -> &Semaphore {
+        if gate == Gate::Probe { &self.probes } else { &self.posts }
     }
 
     /// So that what fails is not tried again and again at once.
@@ -102,6 +112,7 @@ pub async fn run(gateway: Arc<Gateway>, stop: CancellationToken) {
     info!(posts_max = gateway.settings.posts_max, "deliverer started");
     let couriers = Arc::new(Couriers {
         posts: Semaphore::new(gateway.settings.posts_max),
+        probes: Semaphore::new((gateway.settings.posts_max / PROBES_SHARE).max(1)),
         gateway,
         busy: Mutex::default(),
         paces: Mutex::default(),

@@ -275,6 +275,7 @@ fn bad_values_are_refused_by_the_name_of_their_field() {
         (with(ENABLED, json!(1)), ENABLED),
         (with(CALLBACK_URL, json!("mycoolapp")), CALLBACK_URL),
         (with(CALLBACK_URL, json!("<CALLBACK>")), CALLBACK_URL),
+        (with(CALLBACK_URL, json!("https://example.com/\r\nx: y")), CALLBACK_URL),
         (with(REFRESH_INTERVAL, json!("often")), REFRESH_INTERVAL),
         (with(REFRESH_INTERVAL, json!(0)), REFRESH_INTERVAL),
         (with(REFRESH_INTERVAL, json!(-5)), REFRESH_INTERVAL),

@@ -126,6 +126,9 @@ fn server(authority: &str) -> Result<(Url, u16), String> {
                 .into(),
         );
     }
+    if authority.contains(['{', '}']) {
+        return Err("only the subject may have placeholders, and the server has one".into());
+    }
     let parse = |scheme: &str| {
         // Only a web scheme has its host read as a host: 0x7f.1 is 127.0.0.1 to a resolver too.
         Url::parse(&format!("{scheme}://{authority}/")).map_err(|error| format!("the server is not host:port: {error}"))

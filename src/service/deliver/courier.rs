@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tracing::{error, info, warn};
 
 use super::destination::{Destination, Destined};
@@ -97,7 +97,8 @@ impl<'a> Courier<'a> {
                 Destined::To(destination) => destination,
                 Destined::Nowhere => {
                     self.keep().await?;
-                    if self.rest(calls, None).await? {
+                    // Whoever is stopped half-way does not go to rest: nobody would wake it for what is left.
+                    if self.couriers.stop.is_cancelled() || self.rest(calls, None).await? {
                         return Ok(());
                     }
                     continue;
@@ -171,7 +172,8 @@ impl<'a> Courier<'a> {
             let go_on =
                 failed.is_none() && !self.couriers.stop.is_cancelled() && !changes.has_changed().unwrap_or(false);
             let now = clock.now();
-            let (room, paced) = match run.gate(now) {
+            let gate = run.gate(now);
+            let (room, paced) = match gate {
                 Gate::Open => self.paced(run.destination, at_once.saturating_sub(under_way.len()), now),
                 Gate::Probe => (usize::from(under_way.is_empty()), None),
                 Gate::Until(_) | Gate::Closed => (0, None),
@@ -187,7 +189,12 @@ impl<'a> Courier<'a> {
                     alive[place].delivery.due = None;
                     let outgoing = alive[place].clone();
                     self.take_turn(run.destination, now);
-                    under_way.push(async move { (place, self.post(run, outgoing, changes).await) });
+                    under_way.push(async move {
+                        (
+                            place,
+                            self.post(run, outgoing, self.couriers.places(gate), changes).await,
+                        )
+                    });
                     posted += 1;
                     unwritten += 1;
                 }
@@ -298,10 +305,11 @@ impl<'a> Courier<'a> {
         &self,
         run: &Run<'_>,
         mut outgoing: Outgoing,
+        places: &Semaphore,
         changes: &watch::Receiver<u64>,
     ) -> Result<Option<Posted>, Error> {
         let gateway = &self.couriers.gateway;
-        let place = self.couriers.posts.acquire().await;
+        let place = places.acquire().await;
         let is_there = self.read_body(&mut outgoing).await?;
         let is_open = matches!(run.gate(gateway.clock.now()), Gate::Open | Gate::Probe);
         if !is_there || !is_open || self.couriers.stop.is_cancelled() || changes.has_changed().unwrap_or(false) {

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::harness::{Harness, accounts, answer, page, record, within};
 use crate::domain::delivery::DeliveryStatus;
+use crate::domain::endpoint::Health;
 use crate::domain::secret::MASK;
+use crate::engine::endpoint::PAUSE_MAX;
 use crate::ports::{Answer, Store as _};
 use crate::service::Settings;
 
@@ -179,4 +182,66 @@ async fn of_a_backlog_of_large_bodies_a_few_are_in_memory_and_all_are_delivered_
     let posts = harness.callback.posts();
     assert_eq!(posts.len(), 20);
     assert!(posts.iter().all(|post| post.body.len() > 1 << 20));
+}
+
+#[tokio::test]
+async fn probes_that_hang_take_no_place_from_endpoints_that_answer() {
+    let harness = Harness::new();
+    let settings = Settings {
+        posts_max: 2,
+        ..Settings::default()
+    };
+    let harness = harness.restarted_with(settings);
+    let mut dead = Vec::new();
+    for _ in 0..4 {
+        dead.push(harness.with_waiting(json!({}), 1).await);
+    }
+    harness.callback.set_down(true);
+    harness.start_deliverer();
+    harness.until_posts(4).await;
+    for key in &dead {
+        harness
+            .eventually("it is paused", async || {
+                matches!(harness.health(key).await, Health::Paused { .. })
+            })
+            .await;
+    }
+    harness.callback.set_down(false);
+    harness.callback.hold("0");
+    harness.clock.advance(PAUSE_MAX);
+    harness.until_posts(5).await;
+    let healthy = harness.with_waiting(json!({}), 0).await;
+    harness.poll_one(&healthy, "1", 1).await;
+    harness.until_all(&healthy, DeliveryStatus::Delivered).await;
+    harness.callback.release();
+    for key in &dead {
+        harness.until_all(key, DeliveryStatus::Delivered).await;
+    }
+}
+
+#[tokio::test]
+async fn a_stop_while_a_lost_callbacks_backlog_is_put_away_leaves_nothing_waiting_for_ever() {
+    let harness = Harness::new();
+    let key = harness.create_baselined().await;
+    let records = (0..5_000).map(|id| record(&id.to_string(), 1));
+    harness.element.script("accounts", vec![page(records)]);
+    harness.poll(&key).await;
+    let gone = json!({"event.notification.callback.url": null, "event.notification.enabled": false});
+    harness.patch(key.instance, gone).await;
+    let deliverer = harness.start_deliverer();
+    harness
+        .eventually("the first are put away", async || {
+            harness.store.outbox(key.instance, 1_000).await.unwrap().len() < 500
+        })
+        .await;
+    harness.stop.cancel();
+    within(deliverer).await.unwrap();
+    println!(
+        "left {}",
+        harness.store.outbox(key.instance, 1_000).await.unwrap().len()
+    );
+    let mut harness = harness.restarted();
+    harness.stop = CancellationToken::new();
+    harness.start_deliverer();
+    harness.until_all(&key, DeliveryStatus::Stored).await;
 }

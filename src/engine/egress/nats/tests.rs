@@ -47,6 +47,7 @@ fn what_is_no_url_of_a_stream_is_refused_in_words() {
         ("nats://h:x/a", "not host:port"),
         ("nats://h:99999/a", "not host:port"),
         ("nats://h:0/a", "no port 0"),
+        ("nats://{resource}.h/a", "only the subject"),
         ("nats://h", "no subject"),
         ("nats://h/", "no subject"),
         ("nats://h?x/a", "expected a / and a subject"),
