@@ -105,6 +105,30 @@ async fn what_waited_for_a_place_goes_to_the_url_of_now() {
 }
 
 #[tokio::test]
+async fn what_waited_for_a_place_while_somebody_else_was_changed_goes_out_all_the_same() {
+    let harness = Harness::new();
+    let settings = Settings {
+        posts_max: 1,
+        ..Settings::default()
+    };
+    let harness = harness.restarted_with(settings);
+    let slow = harness.with_waiting(json!({}), 1).await;
+    harness.callback.hold("0");
+    harness.start_deliverer();
+    harness.until_posts(1).await;
+    let waiting = harness.with_waiting(json!({}), 0).await;
+    let bystander = harness.with_waiting(json!({}), 0).await;
+    harness.poll_one(&waiting, "1", 1).await;
+    harness.let_things_happen().await;
+    harness
+        .patch(bystander.instance, json!({"event.notification.rate": 5}))
+        .await;
+    harness.callback.release();
+    harness.until_all(&slow, DeliveryStatus::Delivered).await;
+    harness.until_all(&waiting, DeliveryStatus::Delivered).await;
+}
+
+#[tokio::test]
 async fn a_post_that_panics_is_made_again_and_holds_nobody_up() {
     let harness = Harness::new();
     let key = harness.with_waiting(json!({}), 2).await;
