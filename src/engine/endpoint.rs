@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::retry::Effect;
+use super::retry::{DELAY_MAX, Effect};
 use crate::domain::endpoint::{Endpoint, Health, Recent};
 use crate::domain::time::Timestamp;
 
@@ -39,7 +39,8 @@ pub enum Gate {
 pub fn gate(endpoint: &Endpoint, now: Timestamp) -> Gate {
     match &endpoint.health {
         Health::Delivering => Gate::Open,
-        Health::Paused { until, .. } if *until <= now => Gate::Probe,
+        // A pause that is longer than any may be was begun by a clock that was wrong.
+        Health::Paused { until, .. } if *until <= now || until.since(now) > DELAY_MAX => Gate::Probe,
         Health::Paused { until, .. } => Gate::Until(*until),
         Health::Disabled { .. } => Gate::Closed,
     }
@@ -253,6 +254,13 @@ mod tests {
         );
         assert_eq!(pause_of(&endpoint, 0), Some(90));
         assert_eq!(gate(&endpoint, at(90)), Gate::Probe);
+    }
+
+    #[test]
+    fn a_pause_that_a_wrong_clock_began_is_over() {
+        let mut endpoint = Endpoint::default();
+        attempt(&mut endpoint, Effect::Unreachable, 90_000_000);
+        assert_eq!(gate(&endpoint, at(0)), Gate::Probe);
     }
 
     #[test]

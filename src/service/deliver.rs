@@ -5,6 +5,7 @@
 
 mod courier;
 mod destination;
+mod exchange;
 mod operator;
 
 use std::collections::{HashMap, HashSet};
@@ -26,8 +27,8 @@ use crate::domain::time::Timestamp;
 use crate::engine::endpoint::Gate;
 use crate::ports::{Horizon, Settled, Settlement, StoreError};
 use courier::Courier;
-pub(in crate::service) use courier::{ended, reason, shown_headers, shown_url};
 pub(in crate::service) use destination::{Destination, Destined};
+pub(in crate::service) use exchange::{ended, reason, shown_headers, shown_url};
 
 /// Longest sleep of the deliverer: a wake-up that got lost costs no more.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
@@ -192,7 +193,7 @@ impl Gateway {
             }
             loop {
                 let alive = self.store.outbox(id, WINDOW).await?;
-                let old = |outgoing: &Outgoing| outgoing.notification.created < before;
+                let old = |outgoing: &Outgoing| outgoing.delivery.due.unwrap_or(outgoing.notification.created) < before;
                 let expired: Vec<Settlement> = alive.into_iter().filter(old).map(expire).collect();
                 if expired.is_empty() {
                     break;

@@ -47,7 +47,7 @@ const RESERVED: [&str; 14] = [
     "user-agent",
 ];
 /// So do all whose names begin so.
-const RESERVED_PREFIXES: [&str; 2] = ["webhook-", "elements-webhook-"];
+const RESERVED_PREFIXES: [&str; 3] = ["webhook-", "elements-webhook-", "nats-"];
 
 /// Names in lower case, in their order, so that one stands once.
 type Headers = BTreeMap<String, String>;
