@@ -144,6 +144,9 @@ fn render(row: &Outgoing) -> Value {
             "eventType": event.change.as_str(),
             "objectId": event.record,
             "date": event.date.to_seconds_text(),
+            "before": event.before.map(hex),
+            "after": event.after.map(hex),
+            "changedFields": event.fields,
         })
     };
     json!({
@@ -203,4 +206,9 @@ pub(super) fn headers(headers: &[(String, String)]) -> Map<String, Value> {
         shown.insert(name.clone(), joined.into());
     }
     shown
+}
+
+/// A digest as notifications show it.
+fn hex(digest: u128) -> String {
+    format!("{digest:032x}")
 }
