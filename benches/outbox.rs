@@ -48,7 +48,7 @@ const AT_A_TIME: usize = 16;
 /// Notifications of a throughput pass.
 const BACKLOG: usize = 2_000;
 const PASSES: usize = 5;
-const RATE: Target = Target { floor: 0.3, goal: 0.6 };
+const RATE: Target = Target { floor: 0.15, goal: 0.6 };
 
 /// Instances that change at the same time, and for how long; each commits one event every tenth of a second.
 const INSTANCES: usize = 100;
