@@ -96,7 +96,13 @@ impl Poll<'_> {
     ) -> Result<(), Error> {
         let now = self.gateway.clock.now();
         let delivery = &self.instance.events.delivery;
-        let wanted = fields::wanted(&differences, delivery.all_fields);
+        // A first sight that makes events of everything would keep as much as all fields of everything does.
+        let keeps_fields = self.state.baselined || delivery.all_fields;
+        let wanted = if keeps_fields {
+            fields::wanted(&differences, delivery.all_fields)
+        } else {
+            Vec::new()
+        };
         let sketches = if wanted.is_empty() {
             None
         } else {
