@@ -19,7 +19,7 @@ pub mod pace;
 pub mod plan;
 pub mod poller_url;
 pub mod reach;
-pub mod redrive;
+pub mod redeliver;
 pub mod retry;
 pub mod schedule;
 pub mod selection;

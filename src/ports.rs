@@ -134,8 +134,6 @@ pub struct Settled {
     pub endpoint: Option<Endpoint>,
     /// Told to the operator, if the endpoint was written.
     pub told: Vec<Notification>,
-    /// Calls the courier, which looks again then. A courier's own settlements call nobody.
-    pub call: Option<Timestamp>,
 }
 
 impl From<Vec<Settlement>> for Settled {
@@ -144,7 +142,6 @@ impl From<Vec<Settlement>> for Settled {
             settlements,
             endpoint: None,
             told: Vec::new(),
-            call: None,
         }
     }
 }
@@ -214,7 +211,7 @@ pub trait Store: Send + Sync + 'static {
     /// When the next courier is to wake, later than `after`.
     fn next_delivery(&self, after: Timestamp) -> Stored<Option<Timestamp>>;
     /// How often an instance's courier was called so far.
-    fn calls(&self, id: InstanceId) -> Stored<u64>;
+    fn courier_calls(&self, id: InstanceId) -> Stored<u64>;
     /// Nobody looks at this instance's outbox before `wake`, unless the courier is called. False, and nothing is written,
     /// when it was called since `calls` was read. Need not be synced.
     fn rest(&self, id: InstanceId, calls: u64, wake: Option<Timestamp>) -> Stored<bool>;
@@ -233,7 +230,7 @@ pub trait Store: Send + Sync + 'static {
     fn search(&self, id: InstanceId, search: Search, limit: usize) -> Stored<Searched>;
     /// Counts what is alive, `limit` and those of the last one's batch.
     fn backlog(&self, id: InstanceId, limit: usize) -> Stored<Backlog>;
-    /// Has these notifications delivered again, as `engine::redrive` says, unless their status is not the given one any
+    /// Has these notifications delivered again, as `engine::redeliver` says, unless their status is not the given one any
     /// more; returns how many. Calls the instance's courier. Synced.
     fn redeliver(&self, id: InstanceId, places: Vec<(OutboxId, DeliveryStatus)>, now: Timestamp) -> Stored<usize>;
     /// The endpoint as last written; a new one where nothing was.

@@ -13,7 +13,7 @@ pub mod instances;
 pub mod look_up;
 pub mod poll;
 pub mod reach;
-pub mod redrive;
+pub mod redeliver;
 pub mod runner;
 pub mod scheduler;
 pub mod subscriptions;

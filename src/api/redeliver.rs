@@ -12,7 +12,7 @@ use super::filters::{self, FILTERS};
 use super::request::Json;
 use super::secrets::only;
 use crate::domain::id::InstanceId;
-use crate::service::redrive::{Mode, Wanted};
+use crate::service::redeliver::{Mode, Wanted};
 
 type Rendered = Result<Answer<Value>, ApiError>;
 
@@ -37,11 +37,11 @@ async fn redeliver(api: &Api, id: InstanceId, body: &Value) -> Rendered {
             )));
         }
     };
-    let redriven = api.gateway.redrive(id, wanted(body)?, mode).await?;
+    let redelivery = api.gateway.redeliver(id, wanted(body)?, mode).await?;
     Ok(Answer(json!({
-        "matched": redriven.matched,
-        "redelivered": redriven.redelivered,
-        "endpoint": endpoint::health(&redriven.health),
+        "matched": redelivery.matched,
+        "redelivered": redelivery.redelivered,
+        "endpoint": endpoint::health(&redelivery.health),
     })))
 }
 

@@ -97,7 +97,7 @@ pub enum Trouble {
 /// An attempt as it can be looked up: what was sent and what came back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptRow {
-    /// Counts all attempts of the notification from 1, over redrives too.
+    /// Counts all attempts of the notification from 1, over redeliveries too.
     pub number: u32,
     pub attempt: Attempt,
     /// Host and path, without query and user.

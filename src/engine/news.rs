@@ -17,8 +17,6 @@ pub enum News {
     PollRecovered,
     /// A version of an element was taken back.
     VersionRolledBack,
-    /// A sweep would delete more than is believed.
-    DeletesHeld,
     /// Sent when somebody asks whether it arrives.
     Test,
 }
@@ -31,7 +29,6 @@ impl News {
             News::PollFailing => "tidegate.poll.failing",
             News::PollRecovered => "tidegate.poll.recovered",
             News::VersionRolledBack => "tidegate.element.rolled_back",
-            News::DeletesHeld => "tidegate.deletes.held",
             News::Test => "tidegate.test",
         }
     }

@@ -3,7 +3,7 @@
 
 use super::Gateway;
 use super::look_up::{Error, EventPage, LOOKED_AT_MAX};
-use super::redrive::{Mode, Wanted};
+use super::redeliver::{Mode, Wanted};
 use crate::domain::delivery::{OutboxId, Outgoing};
 use crate::domain::endpoint::Health;
 use crate::domain::id::InstanceId;
@@ -176,11 +176,11 @@ impl Gateway {
             let subscription = self.subscription_of(&instance).await?;
             let selection = selection_of(clause, &subscription);
             // Before the endpoint is enabled: or what waits might overtake.
-            let redriven = self
-                .redrive(instance.id, Wanted::Selected(selection), Mode::Redeliver)
+            let redelivery = self
+                .redeliver(instance.id, Wanted::Selected(selection), Mode::Redeliver)
                 .await?;
-            all.matched += redriven.matched;
-            all.redelivered += redriven.redelivered;
+            all.matched += redelivery.matched;
+            all.redelivered += redelivery.redelivered;
             all.reactivated += usize::from(self.reactivate_endpoint(instance.id).await?);
         }
         Ok(all)

@@ -12,6 +12,6 @@ mod harness;
 mod instances;
 mod polls;
 mod pressure;
-mod redrive;
+mod redeliver;
 mod scheduler;
 mod signatures;

@@ -1,4 +1,4 @@
-//! A signed example, posted at once to whoever wants to see it arrive: with the real headers, past outbox, breaker, rate
+//! A signed example, posted at once to whoever wants to see it arrive: with the real headers, past outbox, pauses, rate
 //! and sequence. Leaves no trace but an answer.
 
 use std::time::Duration;

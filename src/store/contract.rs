@@ -597,7 +597,7 @@ pub(super) async fn a_courier_wakes_when_it_said(store: Given) {
         "its courier has not rested"
     );
 
-    let calls = store.calls(first.instance).await.unwrap();
+    let calls = store.courier_calls(first.instance).await.unwrap();
     assert!(store.rest(first.instance, calls, Some(at(30))).await.unwrap());
     assert_eq!(due(29).await, [second.instance]);
     assert_eq!(due(30).await, [second.instance, first.instance]);
@@ -610,11 +610,11 @@ pub(super) async fn a_courier_that_is_called_does_not_rest(store: Given) {
     let resource = create(&*store, "t").await;
     let id = resource.instance;
     let due = async || store.due_deliveries(at(99), HashSet::new(), 9).await.unwrap();
-    let mut calls = store.calls(id).await.unwrap();
+    let mut calls = store.courier_calls(id).await.unwrap();
     let mut is_called = async |what: &str| {
         assert!(!store.rest(id, calls, None).await.unwrap(), "{what}");
         assert_eq!(due().await, [id], "{what}");
-        calls = store.calls(id).await.unwrap();
+        calls = store.courier_calls(id).await.unwrap();
         assert!(store.rest(id, calls, None).await.unwrap(), "{what}");
         assert_eq!(due().await, [], "{what}");
     };
@@ -630,12 +630,13 @@ pub(super) async fn a_courier_that_is_called_does_not_rest(store: Given) {
     changed.revision += 1;
     store.update_instance(changed, Vec::new(), Vec::new()).await.unwrap();
     is_called("a change of the instance").await;
-    let settled = Settled {
-        call: Some(at(3)),
-        ..Settled::from(Vec::new())
-    };
-    store.settle(id, settled).await.unwrap();
-    is_called("a redrive").await;
+    let place = store.outbox(id, 9).await.unwrap()[0].id;
+    let dead = settlement(place, DeliveryStatus::Dead, None);
+    store.settle(id, vec![dead].into()).await.unwrap();
+    assert_eq!(due().await, [], "its own settlements call no courier");
+    let places = vec![(place, DeliveryStatus::Dead)];
+    assert_eq!(store.redeliver(id, places, at(3)).await.unwrap(), 1);
+    is_called("a redelivery").await;
 }
 
 pub(super) async fn an_endpoint_is_written_with_the_attempt_unless_somebody_changed_it(store: Given) {
@@ -833,12 +834,12 @@ pub(super) async fn what_is_redelivered_is_alive_again_unless_it_changed_meanwhi
     let resource = settled_in_turn(&*store, &[Dead, Delivered]).await;
     let instance = resource.instance;
     store
-        .rest(instance, store.calls(instance).await.unwrap(), None)
+        .rest(instance, store.courier_calls(instance).await.unwrap(), None)
         .await
         .unwrap();
     let mut all = store.notifications(instance, None, 99).await.unwrap();
     all.reverse();
-    let calls = store.calls(instance).await.unwrap();
+    let calls = store.courier_calls(instance).await.unwrap();
     // The second is not dead, and the last is not there.
     let gone = OutboxId { batch: 999, index: 0 };
     let places = vec![
@@ -848,7 +849,7 @@ pub(super) async fn what_is_redelivered_is_alive_again_unless_it_changed_meanwhi
         (gone, Dead),
     ];
     assert_eq!(store.redeliver(instance, places.clone(), at(50)).await.unwrap(), 2);
-    assert_eq!(store.calls(instance).await.unwrap(), calls + 1);
+    assert_eq!(store.courier_calls(instance).await.unwrap(), calls + 1);
     assert_eq!(
         store.due_deliveries(at(50), HashSet::new(), 9).await.unwrap(),
         [instance]

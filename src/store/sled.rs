@@ -380,7 +380,7 @@ impl Store for SledStore {
         self.read(move |tree| outbox::alive(tree, id, limit))
     }
 
-    fn calls(&self, id: InstanceId) -> Stored<u64> {
+    fn courier_calls(&self, id: InstanceId) -> Stored<u64> {
         self.read(move |tree| couriers::calls(tree, id))
     }
 

@@ -85,7 +85,7 @@ impl<'a> Courier<'a> {
         let mut window = WINDOW;
         while !self.couriers.stop.is_cancelled() {
             changes.mark_unchanged();
-            let calls = gateway.store.calls(self.instance).await?;
+            let calls = gateway.store.courier_calls(self.instance).await?;
             let Some(destined) = gateway.destined_of(self.instance).await? else {
                 return Ok(());
             };

@@ -110,7 +110,7 @@ async fn another_url_or_key_makes_the_endpoint_fresh_and_nothing_else_does() {
 }
 
 #[tokio::test]
-async fn an_example_is_posted_signed_past_outbox_breaker_and_sequence() {
+async fn an_example_is_posted_signed_past_outbox_pauses_and_sequence() {
     let harness = Harness::new();
     let key = harness.create_baselined().await;
     harness

@@ -219,7 +219,7 @@ impl Deliveries {
 const HAS_DUE: u8 = 1;
 const HAS_LAST: u8 = 2;
 const HAS_DEAD: u8 = 4;
-const HAS_BEFORE_REDRIVE: u8 = 8;
+const HAS_ATTEMPTS_BEFORE: u8 = 8;
 const HAS_STATUS: u8 = 1;
 const HAS_ERROR: u8 = 2;
 
@@ -237,7 +237,7 @@ fn put_delivery(out: &mut Vec<u8>, delivery: &Delivery) {
         flag(HAS_DUE, &delivery.due)
             | flag(HAS_LAST, &delivery.last)
             | flag(HAS_DEAD, &delivery.dead)
-            | flag(HAS_BEFORE_REDRIVE, &before),
+            | flag(HAS_ATTEMPTS_BEFORE, &before),
     );
     if let Some(due) = delivery.due {
         put_i64(out, due.as_ms());
@@ -298,7 +298,7 @@ fn read_delivery(reader: &mut Reader<'_>) -> Result<Delivery, Malformed> {
     } else {
         None
     };
-    let attempts_before = if flags & HAS_BEFORE_REDRIVE != 0 {
+    let attempts_before = if flags & HAS_ATTEMPTS_BEFORE != 0 {
         reader.varint_u32()?
     } else {
         0

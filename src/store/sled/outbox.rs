@@ -16,7 +16,7 @@ use crate::domain::delivery::{AttemptRow, DeliveryStatus, OutboxId, Outgoing};
 use crate::domain::event::Notification;
 use crate::domain::id::InstanceId;
 use crate::domain::time::Timestamp;
-use crate::engine::redrive::again;
+use crate::engine::redeliver::again;
 use crate::ports::{Horizon, Settled, Settlement, StoreError};
 
 pub(super) fn add(
@@ -142,9 +142,6 @@ pub(super) fn settle(
         && couriers::put_own(transaction, instance, &endpoint)?
     {
         add(transaction, InstanceId::OPERATOR, &settled.told, true)?;
-    }
-    if let Some(at) = settled.call {
-        couriers::call(transaction, instance, at)?;
     }
     let mut batches: BTreeMap<u64, Vec<Settlement>> = BTreeMap::new();
     for settlement in settled.settlements {

@@ -24,7 +24,7 @@ pub enum Wanted {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Redriven {
+pub struct Redelivery {
     pub matched: usize,
     pub redelivered: usize,
     /// Of the endpoint, which may have to be enabled before anything goes out.
@@ -49,24 +49,24 @@ impl Gateway {
     ///
     /// # Errors
     /// There is no callback, no filter or no such id: then nothing is redelivered. Or the store's: then some may be.
-    pub async fn redrive(&self, id: InstanceId, wanted: Wanted, mode: Mode) -> Result<Redriven, Error> {
+    pub async fn redeliver(&self, id: InstanceId, wanted: Wanted, mode: Mode) -> Result<Redelivery, Error> {
         self.needs_callback(id).await?;
         let (matched, redelivered) = match wanted {
-            Wanted::Ids(ids) => self.redrive_ids(id, &ids, mode).await?,
-            Wanted::Selected(selection) => self.redrive_selected(id, selection, mode).await?,
+            Wanted::Ids(ids) => self.redeliver_ids(id, &ids, mode).await?,
+            Wanted::Selected(selection) => self.redeliver_selected(id, selection, mode).await?,
         };
         if redelivered > 0 {
             info!(of = owner(id), redelivered, "notifications are redelivered");
             self.deliveries.notify_one();
         }
-        Ok(Redriven {
+        Ok(Redelivery {
             matched,
             redelivered,
             health: self.store.endpoint(id).await?.health,
         })
     }
 
-    async fn redrive_ids(&self, id: InstanceId, ids: &[String], mode: Mode) -> Result<(usize, usize), Error> {
+    async fn redeliver_ids(&self, id: InstanceId, ids: &[String], mode: Mode) -> Result<(usize, usize), Error> {
         if ids.is_empty() || ids.len() > IDS_MAX {
             let message = format!("ids: expected 1 to {IDS_MAX} ids of events, found {}", ids.len());
             return Err(Error::Invalid(message));
@@ -82,7 +82,7 @@ impl Gateway {
         Ok((matched, self.bring_back(id, places, mode).await?))
     }
 
-    async fn redrive_selected(
+    async fn redeliver_selected(
         &self,
         id: InstanceId,
         selection: Selection,

@@ -11,7 +11,7 @@ use crate::domain::id::{InstanceId, ResourceKey};
 use crate::engine::selection::Selection;
 use crate::ports::Store as _;
 use crate::service::look_up::{Error, LOOKED_AT_MAX, LOOKED_AT_ONCE};
-use crate::service::redrive::{IDS_MAX, Mode, Wanted};
+use crate::service::redeliver::{IDS_MAX, Mode, Wanted};
 
 impl Harness {
     async fn until(&self, key: &ResourceKey, statuses: &[DeliveryStatus]) {
@@ -33,9 +33,9 @@ impl Harness {
     }
 
     /// Matched and redelivered.
-    async fn redrive(&self, key: &ResourceKey, wanted: Wanted, mode: Mode) -> (usize, usize) {
-        let redriven = self.gateway.redrive(key.instance, wanted, mode).await.unwrap();
-        (redriven.matched, redriven.redelivered)
+    async fn redeliver(&self, key: &ResourceKey, wanted: Wanted, mode: Mode) -> (usize, usize) {
+        let redelivery = self.gateway.redeliver(key.instance, wanted, mode).await.unwrap();
+        (redelivery.matched, redelivery.redelivered)
     }
 }
 
@@ -68,7 +68,7 @@ async fn dead_letters_go_out_again_in_order_with_their_ids_and_bytes_and_their_a
     let first = harness.callback.posts();
     assert_eq!(
         harness
-            .redrive(&key, with_status(DeliveryStatus::Dead), Mode::DryRun)
+            .redeliver(&key, with_status(DeliveryStatus::Dead), Mode::DryRun)
             .await,
         (3, 0)
     );
@@ -76,7 +76,7 @@ async fn dead_letters_go_out_again_in_order_with_their_ids_and_bytes_and_their_a
     assert_eq!(harness.rows(&key).await, before, "a dry run changes nothing");
     assert_eq!(
         harness
-            .redrive(&key, with_status(DeliveryStatus::Dead), Mode::Redeliver)
+            .redeliver(&key, with_status(DeliveryStatus::Dead), Mode::Redeliver)
             .await,
         (3, 3)
     );
@@ -104,7 +104,7 @@ async fn dead_letters_go_out_again_in_order_with_their_ids_and_bytes_and_their_a
     // Nothing is left to match.
     assert_eq!(
         harness
-            .redrive(&key, with_status(DeliveryStatus::Dead), Mode::Redeliver)
+            .redeliver(&key, with_status(DeliveryStatus::Dead), Mode::Redeliver)
             .await,
         (0, 0)
     );
@@ -119,7 +119,7 @@ async fn a_redelivered_notification_has_a_whole_schedule_before_it() {
     harness.start_deliverer();
     harness.until(&key, &[DeliveryStatus::Dead]).await;
     harness
-        .redrive(&key, with_status(DeliveryStatus::Dead), Mode::Redeliver)
+        .redeliver(&key, with_status(DeliveryStatus::Dead), Mode::Redeliver)
         .await;
     harness.until(&key, &[DeliveryStatus::Retry]).await;
     // The second attempt of a schedule, not the third: five seconds, give or take.
@@ -213,7 +213,7 @@ async fn each_filter_chooses_and_what_is_on_its_way_is_chosen_by_id_alone() {
         let said = format!("{selection:?}");
         let wanted = Wanted::Selected(selection);
         assert_eq!(
-            harness.redrive(&key, wanted, Mode::DryRun).await,
+            harness.redeliver(&key, wanted, Mode::DryRun).await,
             (expected, 0),
             "{said}"
         );
@@ -222,7 +222,7 @@ async fn each_filter_chooses_and_what_is_on_its_way_is_chosen_by_id_alone() {
     let by_number = rows[1].notification.number().to_string();
     let wanted = Wanted::Ids(ids.into_iter().chain([by_number]).collect());
     let posts = harness.callback.posts().len();
-    assert_eq!(harness.redrive(&key, wanted, Mode::Redeliver).await, (3, 3));
+    assert_eq!(harness.redeliver(&key, wanted, Mode::Redeliver).await, (3, 3));
     use DeliveryStatus::{Dead, Delivered};
     harness
         .until(&key, &[Delivered, Delivered, Dead, Dead, Delivered, Delivered])
@@ -254,18 +254,18 @@ async fn what_can_not_be_redelivered_is_refused_and_nothing_is_touched() {
     for (wanted, word) in refused {
         let error = harness
             .gateway
-            .redrive(key.instance, wanted, Mode::Redeliver)
+            .redeliver(key.instance, wanted, Mode::Redeliver)
             .await
             .unwrap_err();
         assert!(error.to_string().contains(word), "{error}");
     }
     assert_eq!(harness.rows(&key).await, before);
     let dead = || with_status(DeliveryStatus::Dead);
-    let nobody = harness.gateway.redrive(InstanceId(99), dead(), Mode::Redeliver).await;
+    let nobody = harness.gateway.redeliver(InstanceId(99), dead(), Mode::Redeliver).await;
     assert!(nobody.unwrap_err().to_string().contains("99"));
     let operator = harness
         .gateway
-        .redrive(InstanceId::OPERATOR, dead(), Mode::DryRun)
+        .redeliver(InstanceId::OPERATOR, dead(), Mode::DryRun)
         .await;
     assert!(matches!(operator, Err(Error::NoCallback { .. })));
     harness
@@ -273,7 +273,7 @@ async fn what_can_not_be_redelivered_is_refused_and_nothing_is_touched() {
         .await;
     let error = harness
         .gateway
-        .redrive(key.instance, dead(), Mode::DryRun)
+        .redeliver(key.instance, dead(), Mode::DryRun)
         .await
         .unwrap_err();
     assert!(
@@ -294,7 +294,7 @@ async fn what_is_asked_for_while_it_is_posted_goes_out_once() {
         .await;
     let id = harness.rows(&key).await[0].notification.id.clone();
     assert_eq!(
-        harness.redrive(&key, Wanted::Ids(vec![id]), Mode::Redeliver).await,
+        harness.redeliver(&key, Wanted::Ids(vec![id]), Mode::Redeliver).await,
         (1, 1)
     );
     harness.let_things_happen().await;
@@ -321,7 +321,7 @@ async fn what_was_only_stored_is_delivered_when_a_callback_has_come() {
     assert!(harness.callback.posts().is_empty());
     assert_eq!(
         harness
-            .redrive(&key, with_status(DeliveryStatus::Stored), Mode::Redeliver)
+            .redeliver(&key, with_status(DeliveryStatus::Stored), Mode::Redeliver)
             .await,
         (2, 2)
     );
@@ -340,14 +340,14 @@ async fn redelivery_to_a_disabled_endpoint_waits_and_says_so() {
         .unwrap();
     let posts = harness.callback.posts().len();
     let dead = with_status(DeliveryStatus::Dead);
-    let redriven = harness
+    let redelivery = harness
         .gateway
-        .redrive(key.instance, dead, Mode::Redeliver)
+        .redeliver(key.instance, dead, Mode::Redeliver)
         .await
         .unwrap();
-    assert_eq!(redriven.redelivered, 3);
-    let Health::Disabled { reason, .. } = redriven.health else {
-        panic!("{redriven:?}");
+    assert_eq!(redelivery.redelivered, 3);
+    let Health::Disabled { reason, .. } = redelivery.health else {
+        panic!("{redelivery:?}");
     };
     assert_eq!(reason, "disabled by hand: moving house");
     harness.clock.advance(INTERVAL);
@@ -376,7 +376,7 @@ async fn a_thousand_dead_letters_go_out_again_in_chunks() {
     harness.patch(key.instance, url).await;
     assert_eq!(
         harness
-            .redrive(&key, with_status(DeliveryStatus::Stored), Mode::Redeliver)
+            .redeliver(&key, with_status(DeliveryStatus::Stored), Mode::Redeliver)
             .await,
         (many, many)
     );
