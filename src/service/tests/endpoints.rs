@@ -13,9 +13,11 @@ use crate::domain::instance::RetryPolicy;
 use crate::engine::configuration::Body;
 use crate::engine::delivery_clause::DeliveryClause;
 use crate::engine::news::News;
+use crate::engine::selection::Selection;
 use crate::ports::Store as _;
 use crate::service::instances::{Change, Validate};
 use crate::service::look_up::Error;
+use crate::service::redeliver::{Mode, Wanted};
 use crate::service::subscriptions::HYDRATED_BYTES_MAX;
 use crate::service::{Settings, deliver};
 
@@ -374,6 +376,29 @@ async fn the_backlog_of_a_disabled_endpoint_goes_when_it_is_too_old_and_not_befo
         harness.has_statuses(key, &[DeliveryStatus::Waiting]).await;
         assert_eq!(harness.events(key.instance).await[0].0, 2, "the newer one");
     }
+}
+
+#[tokio::test]
+async fn what_was_asked_for_again_does_not_expire_at_once_for_its_age() {
+    let harness = Harness::new();
+    let key = harness.create_baselined().await;
+    harness.poll_one(&key, "7", 1).await;
+    harness.callback.answer("7", [answer(413)]);
+    harness.start_deliverer();
+    harness.has_statuses(&key, &[DeliveryStatus::Dead]).await;
+    harness.gateway.disable_endpoint(key.instance, None).await.unwrap();
+    harness.clock.advance(31 * DAY);
+    let dead = Wanted::Selected(Selection {
+        statuses: Some(vec![DeliveryStatus::Dead]),
+        ..Selection::default()
+    });
+    let asked = harness.gateway.redeliver(key.instance, dead, Mode::Redeliver).await;
+    assert_eq!(asked.unwrap().redelivered, 1);
+    harness.drop_old().await;
+    harness.has_statuses(&key, &[DeliveryStatus::Waiting]).await;
+    harness.clock.advance(31 * DAY);
+    harness.drop_old().await;
+    assert!(harness.deliveries(key.instance).await.is_empty());
 }
 
 #[tokio::test]

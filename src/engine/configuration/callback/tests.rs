@@ -132,7 +132,13 @@ fn what_is_no_header_is_refused_without_its_value() {
 
 #[test]
 fn headers_that_the_gateway_sets_are_refused_in_any_case() {
-    let prefixed = ["webhook-id", "Webhook-Signature", "webhook-x", "Elements-Webhook-Id"];
+    let prefixed = [
+        "webhook-id",
+        "Webhook-Signature",
+        "webhook-x",
+        "Elements-Webhook-Id",
+        "Nats-Rollup",
+    ];
     for name in RESERVED.into_iter().chain(prefixed) {
         for name in [name.to_owned(), name.to_ascii_uppercase()] {
             let error = try_accept(CALLBACK_HEADERS, json!({name.as_str(): "x"})).unwrap_err();
